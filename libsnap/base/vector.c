@@ -1,0 +1,38 @@
+/* Growing arrays; see vector.h. */
+#include "base/vector.h"
+
+#include <stdlib.h>
+
+enum snap_status snap_vector_reserve_(void **at, size_t *capacity, size_t element, size_t need,
+                                      struct snap_budget *budget, struct snap_error *err)
+{
+	size_t wanted = *capacity + *capacity / 2;
+	if (wanted < need)
+		wanted = need;
+	if (wanted < 16)
+		wanted = 16;
+	if (wanted > PTRDIFF_MAX / element)
+		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+	uint64_t more = (uint64_t)(wanted - *capacity) * element;
+	if (budget != NULL && more > budget->limit - budget->used)
+		return snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET,
+		                 "the input needs more than the memory limit of %llu MiB",
+		                 (unsigned long long)(budget->limit >> 20));
+	void *grown = realloc(*at, wanted * element);
+	if (grown == NULL)
+		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+	*at = grown;
+	*capacity = wanted;
+	if (budget != NULL)
+		budget->used += more;
+	return SNAP_OK;
+}
+
+void snap_vector_free_(void **at, size_t *count, size_t *capacity, size_t element, struct snap_budget *budget)
+{
+	if (budget != NULL)
+		budget->used -= (uint64_t)*capacity * element;
+	free(*at);
+	*at = NULL;
+	*count = *capacity = 0;
+}

@@ -1,0 +1,46 @@
+/* Growing arrays whose memory is counted against a budget, so that no input can ask for more. */
+#ifndef SNAP_BASE_VECTOR_H
+#define SNAP_BASE_VECTOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <snap/status.h>
+
+struct snap_budget {
+	uint64_t limit; /* bytes */
+	uint64_t used;
+};
+
+#define SNAP_VECTOR(name, type)      \
+	struct name {                \
+		type *at;            \
+		size_t count;        \
+		size_t capacity;     \
+	}
+
+SNAP_VECTOR(snap_u8s, uint8_t);
+SNAP_VECTOR(snap_u16s, uint16_t);
+SNAP_VECTOR(snap_u32s, uint32_t);
+SNAP_VECTOR(snap_u64s, uint64_t);
+SNAP_VECTOR(snap_i64s, int64_t);
+
+/* Makes room for `need` elements in all. What was there stays; what is new is not initialised. */
+enum snap_status snap_vector_reserve_(void **at, size_t *capacity, size_t element, size_t need,
+                                      struct snap_budget *budget, struct snap_error *err);
+void snap_vector_free_(void **at, size_t *count, size_t *capacity, size_t element, struct snap_budget *budget);
+
+#define snap_vector_reserve(v, need, budget, err)                                                   \
+	((need) <= (v)->capacity ? SNAP_OK                                                          \
+	                         : snap_vector_reserve_((void **)&(v)->at, &(v)->capacity, sizeof *(v)->at, \
+	                                                (need), (budget), (err)))
+
+/* Appends one element; evaluates to a status. */
+#define snap_vector_push(v, value, budget, err)                                                     \
+	(snap_vector_reserve((v), (v)->count + 1, (budget), (err)) < 0 ? SNAP_ERR_NOMEM             \
+	                                                               : ((v)->at[(v)->count++] = (value), SNAP_OK))
+
+/* Frees, gives the bytes back to the budget (may be NULL), leaves an empty vector. */
+#define snap_vector_free(v, budget) \
+	snap_vector_free_((void **)&(v)->at, &(v)->count, &(v)->capacity, sizeof *(v)->at, (budget))
+
+#endif

@@ -1,0 +1,1248 @@
+/* Decodes the sections of members into append-only tables. */
+#include "format/decode.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/sort.h"
+#include "format/layout.h"
+
+/* Sections that make one table together, in their order in a member. */
+enum group { START, META, COLUMNS, RULE, STRINGS, FRAMES, PAIRS, NODES, STACKS, CHANGES, OLD_STACKS, SITES, END };
+
+/* A list of siblings that is being read. */
+struct level {
+	uint32_t parent; /* SNAP_NONE = the virtual root */
+	uint32_t next;   /* the least callee number that the next sibling may have; for roots a frame */
+	bool closes;     /* the node that opened it was the last of its own list */
+};
+
+SNAP_VECTOR(levels, struct level);
+
+struct snap_decoder {
+	struct snap_snapshot *t;      /* the tables of the series; its metadata are those of this member */
+	struct snap_meta *meta_before;
+	bool started, continues, canonical;
+	struct snap_stack_rule rule;
+	struct snap_u16s room;        /* by node: how many frames a stack can have there */
+	struct snap_u32s callee_begin; /* by frame, and one more: where its callees begin in `callee` */
+	struct snap_u32s callee;
+	uint32_t first_string, first_frame, first_node, first_stack, first_site;
+
+	enum group group;
+	uint32_t previous_tag, previous_index;
+	bool member_is_whole;
+	struct snap_end end;
+
+	/* Columns of the present group, until all of them are there. All vectors are emptied, not freed. */
+	struct snap_u32s lengths;     /* STRP: shared, suffix, shared, suffix … */
+	uint64_t suffix_bytes;        /* their sum */
+	struct snap_u8s suffixes;     /* STRB */
+	struct snap_u32s files;       /* FRMF */
+	size_t file_at;               /* FRML: the place in `files`, */
+	uint32_t line;                /* and the line before */
+	struct snap_u32s functions;   /* FRMU: codes */
+	struct snap_u32s callers;     /* PRSC */
+	size_t caller_at;             /* PRST: the place in `callers`, */
+	bool caller_begun;
+	uint32_t callee_before;
+	struct snap_u32s pair_caller, pair_callee;
+	struct snap_u32s attach;      /* ATCH: codes */
+	size_t attach_at;
+	struct levels levels;
+	struct snap_u32s stack_nodes; /* NODE: those with the stack flag */
+	struct snap_u32s root_depths; /* RDEP: as told */
+	struct snap_u32s promoted;    /* STKD */
+	struct snap_u32s extra;       /* STKX: node, length, total, node … */
+	struct snap_u32s changed;     /* CHGI of the present group of sections */
+	uint32_t next_changed;
+	struct snap_i64s changes;     /* CHGV: residuals of the changed sites, site by site */
+	struct snap_u32s site_stacks; /* the stacks that new sites belong to, in turn */
+	size_t site_stack_at;
+	bool site_stacks_known;
+	/* The present SITT: its first row, how many are explicit, their residuals column by column. */
+	size_t rows_begin, rows_explicit;
+	bool rows_open;
+	struct snap_u8s is_explicit;
+	struct snap_i64s residuals[SNAP_COLUMNS_MAX];
+	size_t whole_sites;           /* sites whose values are known, for salvage */
+};
+
+/* A section being read, and the first thing wrong with it. */
+struct cursor {
+	const uint8_t *at, *end;
+	const struct snap_section *section;
+	struct snap_error *err;
+	enum snap_status status;
+};
+
+static void damaged(struct cursor *c, const char *what)
+{
+	if (c->status == SNAP_OK)
+		c->status = snap_fail(c->err, SNAP_ERR_DAMAGED, c->section->offset, "section %c%c%c%c: %s",
+		                      (int)(c->section->tag & 0xFF), (int)(c->section->tag >> 8 & 0xFF),
+		                      (int)(c->section->tag >> 16 & 0xFF), (int)(c->section->tag >> 24), what);
+}
+
+static uint64_t long_uint(struct cursor *c)
+{
+	uint64_t v = 0;
+	for (unsigned shift = 0; c->at < c->end && shift < 70; shift += 7) {
+		uint8_t byte = *c->at++;
+		if (shift == 63 && byte > 1)
+			break;
+		v |= (uint64_t)(byte & 0x7F) << shift;
+		if (byte >= 0x80)
+			continue;
+		if (byte == 0 && shift > 0)
+			break;
+		return v;
+	}
+	damaged(c, "a number is cut off or too long");
+	c->at = c->end;
+	return 0;
+}
+
+static inline uint64_t get_uint(struct cursor *c)
+{
+	if (c->at < c->end && *c->at < 0x80)
+		return *c->at++;
+	return long_uint(c);
+}
+
+static inline int64_t get_int(struct cursor *c)
+{
+	uint64_t v = get_uint(c);
+	return (int64_t)(v >> 1 ^ (0 - (v & 1)));
+}
+
+/* Whether another row begins; a section has at least one and at most 65,536. */
+static inline bool more_rows(struct cursor *c, size_t rows)
+{
+	if (c->status < 0 || c->at == c->end)
+		return false;
+	if (rows == SNAP_SECTION_ROWS)
+		damaged(c, "too many rows");
+	return c->status == SNAP_OK;
+}
+
+/* `before` + gap, which must stay below `limit`; before = what the smallest may be. */
+static inline uint32_t next_number(struct cursor *c, uint64_t least, uint64_t limit, const char *what)
+{
+	uint64_t gap = get_uint(c);
+	if (gap >= limit || least + gap >= limit) {
+		damaged(c, what);
+		return 0;
+	}
+	return (uint32_t)(least + gap);
+}
+
+#define PUSH(c, d, vector, value)                                                                           \
+	do {                                                                                                \
+		if ((c)->status == SNAP_OK)                                                                 \
+			(c)->status = snap_vector_push((vector), (value), &(d)->t->budget, (c)->err);       \
+	} while (0)
+
+/* --- metadata, columns, rule ------------------------------------------------------------------------ */
+
+static void decode_meta(struct snap_decoder *d, struct cursor *c)
+{
+	struct snap_error why = {SNAP_OK, 0, SNAP_NO_OFFSET, ""};
+	uint64_t count = get_uint(c);
+	if (count > SNAP_META_ENTRIES_MAX)
+		damaged(c, "too many entries");
+	for (uint64_t i = 0; i < count && c->status == SNAP_OK; i++) {
+		char key[SNAP_META_KEY_MAX + 1];
+		const char *value = NULL;
+		size_t size = 0;
+		uint64_t ref = get_uint(c);
+		if (ref > 0) {
+			if (!d->continues || ref > snap_meta_count(d->meta_before)) {
+				damaged(c, "an entry refers to one that is not there");
+				return;
+			}
+			const char *k = snap_meta_at(d->meta_before, (size_t)ref - 1, &value, &size);
+			memcpy(key, k, strlen(k) + 1);
+		} else {
+			uint64_t length = get_uint(c);
+			if (length == 0 || length > SNAP_META_KEY_MAX || length > (size_t)(c->end - c->at) ||
+			    memchr(c->at, 0, (size_t)length) != NULL) {
+				damaged(c, "a key of a bad length");
+				return;
+			}
+			memcpy(key, c->at, (size_t)length);
+			key[length] = '\0';
+			c->at += length;
+		}
+		uint64_t length = get_uint(c);
+		if (length > 0) {
+			size = (size_t)length - 1;
+			value = (const char *)c->at;
+			if (size > (size_t)(c->end - c->at)) {
+				damaged(c, "a value is cut off");
+				return;
+			}
+			c->at += size;
+		} else if (ref == 0) {
+			damaged(c, "a new key without a value");
+			return;
+		}
+		if (snap_meta_get(d->t->meta, key) != NULL) {
+			damaged(c, "a key stands twice");
+			return;
+		}
+		enum snap_status status = snap_meta_set(d->t->meta, key, value, size, &why);
+		if (status == SNAP_ERR_NOMEM)
+			c->status = snap_fail(c->err, status, SNAP_NO_OFFSET, "out of memory");
+		else if (status < 0)
+			damaged(c, why.message);
+	}
+}
+
+static void decode_columns(struct snap_decoder *d, struct cursor *c)
+{
+	struct snap_snapshot *t = d->t;
+	uint64_t count = get_uint(c);
+	if (count < 2 || count > SNAP_COLUMNS_MAX) {
+		damaged(c, "a bad number of columns");
+		return;
+	}
+	memset(t->columns, 0, sizeof t->columns);
+	t->column_count = (uint32_t)count;
+	for (uint32_t i = 0; i < count && c->status == SNAP_OK; i++) {
+		struct snap_column_info *info = &t->columns[i];
+		uint64_t length = get_uint(c);
+		if (length == 0 || length > SNAP_COLUMN_NAME_MAX || length > (size_t)(c->end - c->at)) {
+			damaged(c, "a column name of a bad length");
+			return;
+		}
+		memcpy(info->name, c->at, (size_t)length);
+		c->at += length;
+		bool bad = strspn(info->name, "abcdefghijklmnopqrstuvwxyz0123456789_") != length;
+		for (uint32_t j = 0; j < i; j++)
+			bad = bad || strcmp(info->name, t->columns[j].name) == 0;
+		uint64_t unit = get_uint(c), predictor = get_uint(c), from = get_uint(c);
+		bad = bad || unit > SNAP_UNIT_OTHER || predictor > SNAP_PREDICT_SIZE_TIMES ||
+		      (predictor == SNAP_PREDICT_NOTHING ? from != 0 : from >= i);
+		if (bad) {
+			damaged(c, "a column has a bad name, unit or predictor");
+			return;
+		}
+		info->unit = (enum snap_unit)unit;
+		info->predictor = (enum snap_predictor)predictor;
+		info->from = (uint32_t)from;
+	}
+	const struct snap_column_info *blocks = &t->columns[SNAP_COLUMN_BLOCKS], *bytes = &t->columns[SNAP_COLUMN_BYTES];
+	if (strcmp(blocks->name, "blocks") != 0 || blocks->unit != SNAP_UNIT_BLOCKS ||
+	    blocks->predictor != SNAP_PREDICT_NOTHING || strcmp(bytes->name, "bytes") != 0 ||
+	    bytes->unit != SNAP_UNIT_BYTES || bytes->predictor != SNAP_PREDICT_SIZE_TIMES)
+		damaged(c, "the first columns are not blocks and bytes");
+}
+
+static void decode_rule(struct snap_decoder *d, struct cursor *c)
+{
+	uint64_t limit = get_uint(c), known = get_uint(c);
+	if (limit > SNAP_DEPTH_MAX || known > 1)
+		damaged(c, "a bad rule for stacks");
+	d->rule = (struct snap_stack_rule){(uint32_t)limit, known == 1};
+}
+
+/* --- strings ---------------------------------------------------------------------------------------- */
+
+static void decode_string_lengths(struct snap_decoder *d, struct cursor *c)
+{
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t shared = get_uint(c), suffix = get_uint(c);
+		bool first = d->lengths.count == 0;
+		uint64_t before = first ? 0 : (uint64_t)d->lengths.at[d->lengths.count - 2] +
+		                                      d->lengths.at[d->lengths.count - 1];
+		if (suffix > SNAP_STRING_MAX || shared > before || shared + suffix > SNAP_STRING_MAX ||
+		    shared > SNAP_STRING_SHARED_FACTOR * (suffix + 2) || (suffix == 0 && !first))
+			damaged(c, "bad lengths of a string");
+		d->suffix_bytes += suffix;
+		PUSH(c, d, &d->lengths, (uint32_t)shared);
+		PUSH(c, d, &d->lengths, (uint32_t)suffix);
+	}
+}
+
+static void decode_string_bytes(struct snap_decoder *d, struct cursor *c)
+{
+	size_t size = (size_t)(c->end - c->at);
+	if (size > d->suffix_bytes - d->suffixes.count) {
+		damaged(c, "more bytes of strings than their lengths say");
+		return;
+	}
+	if (memchr(c->at, 0, size) != NULL) {
+		damaged(c, "a NUL in a string");
+		return;
+	}
+	c->status = snap_vector_reserve(&d->suffixes, d->suffixes.count + size, &d->t->budget, c->err);
+	if (c->status < 0)
+		return;
+	memcpy(d->suffixes.at + d->suffixes.count, c->at, size);
+	d->suffixes.count += size;
+	c->at = c->end;
+}
+
+static void finish_strings(struct snap_decoder *d, struct cursor *c)
+{
+	if (d->suffixes.count != d->suffix_bytes) {
+		damaged(c, "bytes of strings are missing");
+		return;
+	}
+	const uint8_t *suffix = d->suffixes.at;
+	uint8_t bytes[SNAP_STRING_MAX];
+	size_t size = 0;
+	for (size_t i = 0; i < d->lengths.count && c->status == SNAP_OK; i += 2) {
+		uint32_t shared = d->lengths.at[i], more = d->lengths.at[i + 1];
+		if (i > 0) {
+			size_t common = size - shared < more ? size - shared : more;
+			int order = memcmp(bytes + shared, suffix, common);
+			if (order > 0 || (order == 0 && more <= size - shared)) {
+				damaged(c, "strings do not ascend");
+				return;
+			}
+		}
+		if (more > 0)
+			memcpy(bytes + shared, suffix, more);
+		suffix += more;
+		size = shared + more;
+		c->status = snap_snapshot_push_string(d->t, bytes, size, c->err);
+	}
+}
+
+/* --- frames ----------------------------------------------------------------------------------------- */
+
+static void decode_frame_files(struct snap_decoder *d, struct cursor *c)
+{
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t least = d->files.count == 0 ? 0 : (uint64_t)d->files.at[d->files.count - 1] + 1;
+		uint32_t file = next_number(c, least, d->t->text_end.count, "a file that is not there");
+		PUSH(c, d, &d->files, file);
+	}
+}
+
+static void decode_frame_lines(struct snap_decoder *d, struct cursor *c)
+{
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t token = get_uint(c);
+		if (d->file_at == d->files.count || token >> 1 > UINT32_MAX - d->line) {
+			damaged(c, "a line out of range or without a file");
+			return;
+		}
+		d->line += (uint32_t)(token >> 1);
+		if (c->status == SNAP_OK)
+			c->status = snap_snapshot_push_frame(d->t, d->files.at[d->file_at], d->line, SNAP_NONE, c->err);
+		if (token & 1) {
+			d->file_at++;
+			d->line = 0;
+		}
+	}
+}
+
+static void decode_frame_functions(struct snap_decoder *d, struct cursor *c)
+{
+	for (size_t row = 0; more_rows(c, row); row++) {
+		int64_t before = d->functions.count == 0 ? 0 : d->functions.at[d->functions.count - 1];
+		int64_t change = get_int(c), most = (int64_t)d->t->text_end.count;
+		if (change < -before || change > most - before) {
+			damaged(c, "a function that is not there");
+			return;
+		}
+		PUSH(c, d, &d->functions, (uint32_t)(before + change));
+	}
+}
+
+static void finish_frames(struct snap_decoder *d, struct cursor *c)
+{
+	struct snap_snapshot *t = d->t;
+	size_t count = t->frame_file.count - d->first_frame;
+	if (d->file_at != d->files.count || d->line != 0 ||
+	    (d->functions.count != 0 && d->functions.count != count)) {
+		damaged(c, "the columns of frames do not fit together");
+		return;
+	}
+	for (size_t i = 0; i < d->functions.count; i++)
+		if (d->functions.at[i] > 0)
+			t->frame_function.at[d->first_frame + i] = d->functions.at[i] - 1;
+	for (size_t i = (size_t)d->first_frame + 1; i < t->frame_file.count; i++) {
+		/* SNAP_NONE + 1 is 0: no function comes first. */
+		if (t->frame_file.at[i] == t->frame_file.at[i - 1] && t->frame_line.at[i] == t->frame_line.at[i - 1] &&
+		    t->frame_function.at[i] + 1 <= t->frame_function.at[i - 1] + 1) {
+			damaged(c, "frames do not ascend");
+			return;
+		}
+	}
+}
+
+/* --- pairs ------------------------------------------------------------------------------------------ */
+
+static void decode_callers(struct snap_decoder *d, struct cursor *c)
+{
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t least = d->callers.count == 0 ? 0 : (uint64_t)d->callers.at[d->callers.count - 1] + 1;
+		uint32_t caller = next_number(c, least, d->t->frame_file.count, "a caller that is not there");
+		PUSH(c, d, &d->callers, caller);
+	}
+}
+
+static void decode_callees(struct snap_decoder *d, struct cursor *c)
+{
+	uint64_t frames = d->t->frame_file.count;
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t token = get_uint(c), gap = token >> 1;
+		if (d->caller_at == d->callers.count) {
+			damaged(c, "a callee without a caller");
+			return;
+		}
+		uint32_t caller = d->callers.at[d->caller_at];
+		uint64_t callee;
+		if (d->caller_begun)
+			callee = gap >= frames ? frames : d->callee_before + 1 + gap;
+		else
+			callee = caller + (gap >> 1 ^ (0 - (gap & 1)));
+		if (callee >= frames) {
+			damaged(c, "a callee that is not there");
+			return;
+		}
+		PUSH(c, d, &d->pair_caller, caller);
+		PUSH(c, d, &d->pair_callee, (uint32_t)callee);
+		d->callee_before = (uint32_t)callee;
+		d->caller_begun = !(token & 1);
+		d->caller_at += token & 1;
+	}
+}
+
+/* Puts the new callees of each caller behind its old ones. */
+static void finish_pairs(struct snap_decoder *d, struct cursor *c)
+{
+	size_t frames = d->t->frame_file.count, old = d->callee.count, added = d->pair_caller.count;
+	size_t old_frames = d->callee_begin.count == 0 ? 0 : d->callee_begin.count - 1;
+	if (d->caller_at != d->callers.count) {
+		damaged(c, "a caller without callees");
+		return;
+	}
+	if (frames == old_frames && added == 0)
+		return;
+	struct snap_u32s begin = {0}, callee = {0}, seen = {0};
+	struct snap_budget *budget = &d->t->budget;
+	c->status = snap_vector_reserve(&begin, frames + 1, budget, c->err);
+	if (c->status == SNAP_OK)
+		c->status = snap_vector_reserve(&callee, old + added, budget, c->err);
+	/* By callee: the caller that was last found to have it, + 1. */
+	if (c->status == SNAP_OK && old > 0) {
+		c->status = snap_vector_reserve(&seen, frames, budget, c->err);
+		if (c->status == SNAP_OK)
+			memset(seen.at, 0, frames * sizeof *seen.at);
+	}
+	size_t pair = 0;
+	for (size_t caller = 0; caller < frames && c->status == SNAP_OK; caller++) {
+		begin.at[caller] = (uint32_t)callee.count;
+		for (size_t i = caller < old_frames ? d->callee_begin.at[caller] : old;
+		     i < (caller < old_frames ? d->callee_begin.at[caller + 1] : old); i++) {
+			callee.at[callee.count++] = d->callee.at[i];
+			seen.at[d->callee.at[i]] = (uint32_t)caller + 1;
+		}
+		for (; pair < added && d->pair_caller.at[pair] == caller; pair++) {
+			callee.at[callee.count++] = d->pair_callee.at[pair];
+			if (seen.at != NULL && seen.at[d->pair_callee.at[pair]] == caller + 1) {
+				damaged(c, "a pair is repeated");
+				break;
+			}
+		}
+	}
+	snap_vector_free(&seen, budget);
+	if (c->status == SNAP_OK) {
+		begin.at[frames] = (uint32_t)callee.count;
+		begin.count = frames + 1;
+		snap_vector_free(&d->callee_begin, budget);
+		snap_vector_free(&d->callee, budget);
+		d->callee_begin = begin;
+		d->callee = callee;
+	} else {
+		snap_vector_free(&begin, budget);
+		snap_vector_free(&callee, budget);
+	}
+}
+
+/* --- nodes ------------------------------------------------------------------------------------------ */
+
+static void decode_attachments(struct snap_decoder *d, struct cursor *c)
+{
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t least = d->attach.count == 0 ? 0 : (uint64_t)d->attach.at[d->attach.count - 1] + 1;
+		uint32_t code = next_number(c, least, (uint64_t)d->first_node + 1, "an attachment point that is not there");
+		PUSH(c, d, &d->attach, code);
+	}
+}
+
+/* Begins the list of the next attachment point. */
+static void open_list(struct snap_decoder *d, struct cursor *c)
+{
+	size_t points = d->attach.count == 0 ? 1 : d->attach.count;
+	if (d->attach_at == points) {
+		damaged(c, "nodes behind the last list");
+		return;
+	}
+	uint32_t code = d->attach.count == 0 ? 0 : d->attach.at[d->attach_at];
+	d->attach_at++;
+	struct level level = {code == 0 ? SNAP_NONE : code - 1, 0, false};
+	PUSH(c, d, &d->levels, level);
+}
+
+static void decode_nodes(struct snap_decoder *d, struct cursor *c)
+{
+	struct snap_snapshot *t = d->t;
+	const uint32_t *begin = d->callee_begin.at;
+	uint64_t frames = t->frame_file.count;
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t token = get_uint(c), difference = token >> 3;
+		bool last = token & 1, children = token & 2, stack = token & 4;
+		if (d->levels.count == 0)
+			open_list(d, c);
+		if (c->status < 0)
+			return;
+		struct level *level = &d->levels.at[d->levels.count - 1];
+		uint32_t node = (uint32_t)t->node_parent.count, frame;
+		uint64_t number = difference >= SNAP_ROWS_MAX ? SNAP_ROWS_MAX : level->next + difference;
+		if (level->parent == SNAP_NONE) {
+			if (number >= frames) {
+				damaged(c, "a root has a frame that is not there");
+				return;
+			}
+			frame = (uint32_t)number;
+			level->next = frame;
+		} else {
+			uint32_t caller = t->node_frame.at[level->parent];
+			if (number >= begin[caller + 1] - begin[caller]) {
+				damaged(c, "a node has a callee that its caller does not have");
+				return;
+			}
+			frame = d->callee.at[begin[caller] + number];
+			level->next = (uint32_t)number + 1;
+		}
+		/* The depth is not known before RDEP. */
+		c->status = snap_snapshot_push_node(t, level->parent, frame, 0, c->err);
+		if (stack)
+			PUSH(c, d, &d->stack_nodes, node);
+		if (children) {
+			struct level below = {node, 0, last};
+			if (d->levels.count > SNAP_DEPTH_MAX) {
+				damaged(c, "a node lies too deep");
+				return;
+			}
+			PUSH(c, d, &d->levels, below);
+		} else if (last) {
+			bool closes;
+			do {
+				closes = d->levels.at[--d->levels.count].closes;
+			} while (closes && d->levels.count > 0);
+		}
+	}
+}
+
+static void decode_root_depths(struct snap_decoder *d, struct cursor *c)
+{
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t depth = get_uint(c);
+		if (depth > SNAP_DEPTH_MAX)
+			damaged(c, "a root lies too deep");
+		PUSH(c, d, &d->root_depths, (uint32_t)depth);
+	}
+}
+
+static void finish_nodes(struct snap_decoder *d, struct cursor *c)
+{
+	struct snap_snapshot *t = d->t;
+	size_t nodes = t->node_parent.count, points = d->attach.count;
+	if (points == 0 && nodes > d->first_node)
+		points = 1;
+	if (d->levels.count != 0 || d->attach_at != points) {
+		damaged(c, "a list of nodes is not finished");
+		return;
+	}
+	c->status = snap_vector_reserve(&d->room, nodes, &t->budget, c->err);
+	size_t root = 0;
+	uint32_t root_before = SNAP_NONE;
+	for (uint32_t i = d->first_node; i < nodes && c->status == SNAP_OK; i++) {
+		uint32_t parent = t->node_parent.at[i], depth = 1, room = 1;
+		if (parent != SNAP_NONE) {
+			depth = t->node_depth.at[parent] + 1u;
+			room = d->room.at[parent] + 1u;
+		} else {
+			bool same = root_before != SNAP_NONE && t->node_frame.at[root_before] == t->node_frame.at[i];
+			if (d->root_depths.count == 0 ? same : root == d->root_depths.count) {
+				damaged(c, "the depth of a root is missing");
+				return;
+			}
+			if (d->root_depths.count > 0)
+				depth += d->root_depths.at[root++] + (same ? t->node_depth.at[root_before] : 0u);
+			root_before = i;
+		}
+		if (depth > SNAP_DEPTH_MAX) {
+			damaged(c, "a node lies too deep");
+			return;
+		}
+		t->node_depth.at[i] = (uint16_t)depth;
+		d->room.at[d->room.count++] = (uint16_t)room;
+	}
+	if (c->status == SNAP_OK && root != d->root_depths.count)
+		damaged(c, "depths without a root");
+}
+
+/* --- stacks ----------------------------------------------------------------------------------------- */
+
+static void decode_promoted(struct snap_decoder *d, struct cursor *c)
+{
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t least = d->promoted.count == 0 ? 0 : (uint64_t)d->promoted.at[d->promoted.count - 1] + 1;
+		uint32_t node = next_number(c, least, d->first_node, "a node that is not there");
+		PUSH(c, d, &d->promoted, node);
+	}
+}
+
+static uint32_t rule_length(const struct snap_decoder *d, uint32_t depth)
+{
+	return d->rule.limit != 0 && depth > d->rule.limit ? d->rule.limit : depth;
+}
+
+static void decode_extra_stacks(struct snap_decoder *d, struct cursor *c)
+{
+	for (size_t row = 0; more_rows(c, row); row++) {
+		const uint32_t *before = d->extra.count == 0 ? NULL : &d->extra.at[d->extra.count - 3];
+		uint32_t node = next_number(c, before == NULL ? 0 : before[0], d->t->node_parent.count,
+		                            "a node that is not there");
+		uint64_t length = get_uint(c), total = get_uint(c);
+		if (c->status < 0)
+			return;
+		uint32_t depth = d->t->node_depth.at[node];
+		if (length == 0 || length > d->room.at[node] || total > SNAP_DEPTH_MAX || (total != 0 && total < length) ||
+		    (length == rule_length(d, depth) && total == (d->rule.known ? depth : 0))) {
+			damaged(c, "a stack that cannot be");
+			return;
+		}
+		if (before != NULL && before[0] == node &&
+		    (before[1] > length || (before[1] == length && before[2] >= total))) {
+			damaged(c, "stacks do not ascend");
+			return;
+		}
+		PUSH(c, d, &d->extra, node);
+		PUSH(c, d, &d->extra, (uint32_t)length);
+		PUSH(c, d, &d->extra, (uint32_t)total);
+	}
+}
+
+static void push_rule_stack(struct snap_decoder *d, struct cursor *c, uint32_t node)
+{
+	uint32_t depth = d->t->node_depth.at[node], length = rule_length(d, depth);
+	if (length > d->room.at[node])
+		damaged(c, "a stack reaches above its root");
+	if (c->status == SNAP_OK)
+		c->status = snap_snapshot_push_stack(d->t, node, length, d->rule.known ? depth : 0, c->err);
+}
+
+static void finish_stacks(struct snap_decoder *d, struct cursor *c)
+{
+	for (size_t i = 0; i < d->promoted.count && c->status == SNAP_OK; i++)
+		push_rule_stack(d, c, d->promoted.at[i]);
+	for (size_t i = 0; i < d->stack_nodes.count && c->status == SNAP_OK; i++)
+		push_rule_stack(d, c, d->stack_nodes.at[i]);
+	for (size_t i = 0; i < d->extra.count && c->status == SNAP_OK; i += 3)
+		c->status = snap_snapshot_push_stack(d->t, d->extra.at[i], d->extra.at[i + 1], d->extra.at[i + 2],
+		                                     c->err);
+}
+
+/* --- changed sites ---------------------------------------------------------------------------------- */
+
+/* The inverse of a residual, modulo 2^64. */
+static int64_t value_of(const struct snap_snapshot *t, uint32_t column, size_t site, int64_t residual)
+{
+	const struct snap_column_info *info = &t->columns[column];
+	uint64_t value = (uint64_t)residual;
+	if (info->predictor == SNAP_PREDICT_SAME)
+		value += (uint64_t)t->values[info->from].at[site];
+	else if (info->predictor == SNAP_PREDICT_SIZE_TIMES)
+		value += t->site_size.at[site] * (uint64_t)t->values[info->from].at[site];
+	return (int64_t)value;
+}
+
+static void decode_changed(struct snap_decoder *d, struct cursor *c)
+{
+	const struct snap_snapshot *t = d->t;
+	d->changed.count = d->changes.count = 0;
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint32_t site = next_number(c, d->next_changed, d->first_site, "a site that is not there");
+		d->next_changed = site + 1;
+		PUSH(c, d, &d->changed, site);
+	}
+	if (c->status == SNAP_OK)
+		c->status = snap_vector_reserve(&d->changes, d->changed.count * t->column_count, &d->t->budget, c->err);
+	for (size_t i = 0; i < d->changed.count && c->status == SNAP_OK; i++)
+		for (uint32_t k = 0; k < t->column_count; k++) {
+			uint32_t site = d->changed.at[i];
+			/* The residual is what is left of the value when it is predicted from nothing. */
+			uint64_t predicted = (uint64_t)value_of(t, k, site, 0);
+			d->changes.at[d->changes.count++] = (int64_t)((uint64_t)t->values[k].at[site] - predicted);
+		}
+}
+
+static void decode_changes(struct snap_decoder *d, struct cursor *c)
+{
+	size_t columns = d->t->column_count, rows = 0;
+	for (; more_rows(c, rows) && rows < d->changed.count; rows++) {
+		int64_t *residual = &d->changes.at[rows * columns + c->section->index];
+		*residual = (int64_t)((uint64_t)*residual + (uint64_t)get_int(c));
+	}
+	if (c->at != c->end || rows != d->changed.count)
+		damaged(c, "changes do not fit the sites");
+}
+
+static void finish_changes(struct snap_decoder *d)
+{
+	size_t columns = d->t->column_count;
+	for (size_t i = 0; i < d->changed.count; i++)
+		for (uint32_t k = 0; k < columns; k++) {
+			uint32_t site = d->changed.at[i];
+			d->t->values[k].at[site] = value_of(d->t, k, site, d->changes.at[i * columns + k]);
+		}
+	d->changed.count = d->changes.count = 0;
+}
+
+/* --- new sites -------------------------------------------------------------------------------------- */
+
+static void decode_old_stacks(struct snap_decoder *d, struct cursor *c)
+{
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t least = d->site_stacks.count == 0 ? 0
+		                                           : (uint64_t)d->site_stacks.at[d->site_stacks.count - 1] + 1;
+		uint32_t stack = next_number(c, least, d->first_stack, "a stack that is not there");
+		PUSH(c, d, &d->site_stacks, stack);
+	}
+}
+
+/* Appends the new stacks by the frame of their node. */
+static void list_new_stacks(struct snap_decoder *d, struct cursor *c)
+{
+	const struct snap_snapshot *t = d->t;
+	size_t count = t->stack_node.count - d->first_stack, before = d->site_stacks.count;
+	c->status = snap_vector_reserve(&d->site_stacks, before + count, &d->t->budget, c->err);
+	if (c->status < 0)
+		return;
+	struct snap_keyed *rows = malloc((2 * count + 1) * sizeof *rows);
+	if (rows == NULL) {
+		c->status = snap_fail(c->err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t stack = d->first_stack + i;
+		rows[i] = (struct snap_keyed){t->node_frame.at[t->stack_node.at[stack]], stack};
+	}
+	struct snap_keyed *sorted = snap_sort(rows, rows + count, count);
+	for (size_t i = 0; i < count; i++)
+		d->site_stacks.at[before + i] = sorted[i].row;
+	d->site_stacks.count += count;
+	free(rows);
+	d->site_stacks_known = true;
+}
+
+static void decode_sites(struct snap_decoder *d, struct cursor *c)
+{
+	struct snap_snapshot *t = d->t;
+	if (!d->site_stacks_known)
+		list_new_stacks(d, c);
+	size_t most = (size_t)(c->end - c->at);
+	most = most < SNAP_SECTION_ROWS ? most : SNAP_SECTION_ROWS;
+	size_t begin = t->site_stack.count;
+	if (c->status == SNAP_OK)
+		c->status = snap_snapshot_reserve_sites(t, begin + most, c->err);
+	if (c->status == SNAP_OK)
+		c->status = snap_vector_reserve(&d->is_explicit, most, &t->budget, c->err);
+	d->rows_begin = begin;
+	d->rows_explicit = 0;
+	d->rows_open = true;
+	size_t rows = 0, at = d->site_stack_at, explicit = 0;
+	for (; more_rows(c, rows); rows++) {
+		uint64_t token = get_uint(c);
+		if (at == d->site_stacks.count) {
+			damaged(c, "a site without a stack");
+			break;
+		}
+		t->site_stack.at[begin + rows] = d->site_stacks.at[at];
+		t->site_domain.at[begin + rows] = 0;
+		t->site_size.at[begin + rows] = token >> 2; /* a difference, until the domains are known */
+		d->is_explicit.at[rows] = token >> 1 & 1;
+		explicit += token >> 1 & 1;
+		at += token & 1;
+	}
+	d->site_stack_at = at;
+	d->rows_explicit = explicit;
+	if (c->status < 0)
+		return;
+	t->site_stack.count = t->site_domain.count = t->site_size.count = begin + rows;
+}
+
+static void decode_domains(struct snap_decoder *d, struct cursor *c)
+{
+	struct snap_snapshot *t = d->t;
+	size_t at = d->rows_begin;
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t run = get_uint(c), domain = get_uint(c);
+		if (run == 0 || run > t->site_stack.count - at || domain > UINT32_MAX ||
+		    (row > 0 && domain == t->site_domain.at[at - 1])) {
+			damaged(c, "domains do not fit the sites");
+			return;
+		}
+		for (; run > 0; run--)
+			t->site_domain.at[at++] = (uint32_t)domain;
+	}
+	if (at != t->site_stack.count)
+		damaged(c, "domains do not fit the sites");
+}
+
+static void decode_values(struct snap_decoder *d, struct cursor *c)
+{
+	struct snap_i64s *residuals = &d->residuals[c->section->index];
+	c->status = snap_vector_reserve(residuals, d->rows_explicit, &d->t->budget, c->err);
+	size_t rows = 0;
+	for (; more_rows(c, rows) && rows < d->rows_explicit; rows++)
+		residuals->at[rows] = get_int(c);
+	if (c->at != c->end || rows != d->rows_explicit)
+		damaged(c, "values do not fit the sites");
+	residuals->count = rows;
+}
+
+/* Sizes and values of the SITT that was open, now that all its columns are there. */
+static void finish_rows(struct snap_decoder *d, struct cursor *c)
+{
+	struct snap_snapshot *t = d->t;
+	size_t end = t->site_stack.count;
+	if (!d->rows_open)
+		return;
+	d->rows_open = false;
+	for (size_t i = d->rows_begin; i < end; i++) {
+		uint64_t size = t->site_size.at[i];
+		bool same_stack = i > d->first_site && t->site_stack.at[i] == t->site_stack.at[i - 1];
+		uint32_t domain = t->site_domain.at[i];
+		if (same_stack && domain == t->site_domain.at[i - 1]) {
+			if (size == 0) {
+				damaged(c, "sites do not ascend");
+				return;
+			}
+			size += t->site_size.at[i - 1];
+		} else if (same_stack && domain < t->site_domain.at[i - 1]) {
+			damaged(c, "sites do not ascend");
+			return;
+		}
+		/* Neither overflows: differences have 62 bits. */
+		if (size > SNAP_BLOCK_SIZE_MAX) {
+			damaged(c, "a block size out of range");
+			return;
+		}
+		t->site_size.at[i] = size;
+	}
+	for (uint32_t k = 0; k < t->column_count; k++) {
+		const int64_t *residual = d->residuals[k].count > 0 ? d->residuals[k].at : NULL;
+		for (size_t i = d->rows_begin; i < end; i++) {
+			int64_t r = k == SNAP_COLUMN_BLOCKS;
+			if (d->is_explicit.at[i - d->rows_begin])
+				r = residual != NULL ? *residual++ : 0;
+			t->values[k].at[i] = value_of(t, k, i, r);
+		}
+		t->values[k].count = end;
+		d->residuals[k].count = 0;
+	}
+	d->whole_sites = end;
+}
+
+static void finish_sites(struct snap_decoder *d, struct cursor *c)
+{
+	finish_rows(d, c);
+	if (c->status == SNAP_OK && !d->site_stacks_known)
+		list_new_stacks(d, c);
+	if (c->status == SNAP_OK && d->site_stack_at != d->site_stacks.count)
+		damaged(c, "a stack without sites");
+}
+
+/* --- the member ------------------------------------------------------------------------------------- */
+
+static uint64_t get_fixed(const uint8_t *p, unsigned bytes)
+{
+	uint64_t v = 0;
+	for (unsigned i = 0; i < bytes; i++)
+		v |= (uint64_t)p[i] << (8 * i);
+	return v;
+}
+
+static size_t live_sites(const struct snap_snapshot *t)
+{
+	size_t live = 0;
+	for (size_t i = 0; i < t->site_stack.count; i++) {
+		int64_t any = 0;
+		for (uint32_t k = 0; k < t->column_count; k++)
+			any |= t->values[k].at[i];
+		live += any != 0;
+	}
+	return live;
+}
+
+static void decode_end(struct snap_decoder *d, struct cursor *c)
+{
+	const struct snap_snapshot *t = d->t;
+	if (c->section->size != SNAP_END_SIZE || c->section->codec != SNAP_CODEC_STORED) {
+		damaged(c, "a bad length or codec");
+		return;
+	}
+	const uint8_t *p = c->at;
+	uint64_t flags = get_fixed(p, 4);
+	if (flags & SNAP_END_RESERVED) {
+		c->status = snap_fail(c->err, SNAP_ERR_UNSUPPORTED, c->section->offset,
+		                      "section END has flags that are not known; use newer snaptools");
+		return;
+	}
+	if (get_fixed(p + 4, 4) != 0 || get_fixed(p + 8, 8) != t->text_end.count ||
+	    get_fixed(p + 16, 8) != t->frame_file.count || get_fixed(p + 24, 8) != t->node_parent.count ||
+	    get_fixed(p + 32, 8) != t->stack_node.count || get_fixed(p + 40, 8) != live_sites(t)) {
+		damaged(c, "the counts are not those of the sections before");
+		return;
+	}
+	struct snap_error why = {SNAP_OK, 0, SNAP_NO_OFFSET, ""};
+	if (snap_snapshot_sum(d->t, &why) < 0)
+		damaged(c, why.message);
+	d->end.more = flags & SNAP_END_MORE;
+	d->end.digest[0] = get_fixed(p + 48, 8);
+	d->end.digest[1] = get_fixed(p + 56, 8);
+	c->at = c->end;
+}
+
+struct rule {
+	uint32_t tag;
+	enum group group;
+	bool continuing_only, alone_only, once;
+	void (*decode)(struct snap_decoder *, struct cursor *);
+};
+
+static const struct rule rules[] = {
+	{SNAP_TAG_META, META, false, false, true, decode_meta},
+	{SNAP_TAG_COLS, COLUMNS, false, true, true, decode_columns},
+	{SNAP_TAG_STKR, RULE, false, true, true, decode_rule},
+	{SNAP_TAG_STRP, STRINGS, false, false, false, decode_string_lengths},
+	{SNAP_TAG_STRB, STRINGS, false, false, false, decode_string_bytes},
+	{SNAP_TAG_FRMF, FRAMES, false, false, false, decode_frame_files},
+	{SNAP_TAG_FRML, FRAMES, false, false, false, decode_frame_lines},
+	{SNAP_TAG_FRMU, FRAMES, false, false, false, decode_frame_functions},
+	{SNAP_TAG_PRSC, PAIRS, false, false, false, decode_callers},
+	{SNAP_TAG_PRST, PAIRS, false, false, false, decode_callees},
+	{SNAP_TAG_ATCH, NODES, false, false, false, decode_attachments},
+	{SNAP_TAG_NODE, NODES, false, false, false, decode_nodes},
+	{SNAP_TAG_RDEP, NODES, false, false, false, decode_root_depths},
+	{SNAP_TAG_STKD, STACKS, true, false, false, decode_promoted},
+	{SNAP_TAG_STKX, STACKS, false, false, false, decode_extra_stacks},
+	{SNAP_TAG_CHGI, CHANGES, true, false, false, decode_changed},
+	{SNAP_TAG_CHGV, CHANGES, true, false, false, decode_changes},
+	{SNAP_TAG_SITO, OLD_STACKS, true, false, false, decode_old_stacks},
+	{SNAP_TAG_SITT, SITES, false, false, false, decode_sites},
+	{SNAP_TAG_DOMS, SITES, false, false, false, decode_domains},
+	{SNAP_TAG_VALS, SITES, false, false, false, decode_values},
+	{SNAP_TAG_END, END, false, false, true, decode_end},
+};
+
+static const struct rule *find_rule(uint32_t tag)
+{
+	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+		if (rules[i].tag == tag)
+			return &rules[i];
+	return NULL;
+}
+
+/* Whether a section may stand here. */
+static bool fits(const struct snap_decoder *d, const struct rule *rule, const struct snap_section *section)
+{
+	uint32_t before = d->previous_tag;
+	const struct rule *rule_before = before == 0 ? NULL : find_rule(before);
+	if (rule->group < d->group || (rule->continuing_only && !d->continues) || (rule->alone_only && d->continues) ||
+	    (rule->once && rule->group == d->group))
+		return false;
+	if (rule->group > META && d->group < META)
+		return false;
+	if (rule->group > RULE && d->group < RULE && !d->continues)
+		return false;
+	if (rule->group > COLUMNS && d->group < COLUMNS && !d->continues)
+		return false;
+	bool again = before == rule->tag && section->index > d->previous_index;
+	switch (rule->tag) {
+	case SNAP_TAG_CHGV:
+		return section->index < d->t->column_count && (before == SNAP_TAG_CHGI || again);
+	case SNAP_TAG_DOMS:
+		return section->index == 0 && before == SNAP_TAG_SITT;
+	case SNAP_TAG_VALS:
+		return section->index < d->t->column_count &&
+		       (before == SNAP_TAG_SITT || before == SNAP_TAG_DOMS || again);
+	case SNAP_TAG_CHGI:
+	case SNAP_TAG_SITT:
+		return section->index == 0;
+	default:
+		/* The table has the tags of a group in their order. */
+		return section->index == 0 && (rule_before == NULL || rule_before <= rule);
+	}
+}
+
+static void finish_group(struct snap_decoder *d, enum group group, struct cursor *c)
+{
+	switch (group) {
+	case STRINGS:
+		finish_strings(d, c);
+		break;
+	case FRAMES:
+		finish_frames(d, c);
+		break;
+	case PAIRS:
+		finish_pairs(d, c);
+		break;
+	case NODES:
+		finish_nodes(d, c);
+		break;
+	case STACKS:
+		finish_stacks(d, c);
+		break;
+	case CHANGES:
+		finish_changes(d);
+		break;
+	case SITES:
+		finish_sites(d, c);
+		break;
+	default:
+		break;
+	}
+}
+
+enum snap_status snap_decoder_section(struct snap_decoder *d, const struct snap_section *section,
+                                      struct snap_error *err)
+{
+	const struct rule *rule = find_rule(section->tag);
+	struct cursor c = {section->body, section->body + section->size, section, err, SNAP_OK};
+	if (rule == NULL) {
+		if (section->must)
+			return snap_fail(err, SNAP_ERR_UNSUPPORTED, section->offset,
+			                 "section %c%c%c%c must be understood and is not known; use newer snaptools",
+			                 (int)(section->tag & 0xFF), (int)(section->tag >> 8 & 0xFF),
+			                 (int)(section->tag >> 16 & 0xFF), (int)(section->tag >> 24));
+		return SNAP_OK;
+	}
+	if (!fits(d, rule, section))
+		damaged(&c, "it may not stand here");
+	else if (section->size == 0)
+		damaged(&c, "it is empty");
+	if (c.status == SNAP_OK && (rule->tag == SNAP_TAG_CHGI || rule->tag == SNAP_TAG_SITT)) {
+		if (rule->tag == SNAP_TAG_CHGI)
+			finish_changes(d);
+		else
+			finish_rows(d, &c);
+	}
+	for (; d->group < rule->group && c.status == SNAP_OK; d->group++)
+		finish_group(d, d->group, &c);
+	if (c.status == SNAP_OK)
+		rule->decode(d, &c);
+	if (c.status == SNAP_OK && c.at != c.end)
+		damaged(&c, "bytes are left over");
+	if (c.status < 0)
+		return c.status;
+	d->previous_tag = section->tag;
+	d->previous_index = section->index;
+	d->member_is_whole = rule->tag == SNAP_TAG_END;
+	return d->member_is_whole ? SNAP_END : SNAP_OK;
+}
+
+static void free_tables(struct snap_decoder *d)
+{
+	if (d->t == NULL)
+		return;
+	snap_vector_free(&d->room, NULL);
+	snap_vector_free(&d->callee_begin, NULL);
+	snap_vector_free(&d->callee, NULL);
+	snap_snapshot_free(d->t);
+	d->t = NULL;
+}
+
+static void free_columns(struct snap_decoder *d)
+{
+	snap_vector_free(&d->lengths, NULL);
+	snap_vector_free(&d->suffixes, NULL);
+	snap_vector_free(&d->files, NULL);
+	snap_vector_free(&d->functions, NULL);
+	snap_vector_free(&d->callers, NULL);
+	snap_vector_free(&d->pair_caller, NULL);
+	snap_vector_free(&d->pair_callee, NULL);
+	snap_vector_free(&d->attach, NULL);
+	snap_vector_free(&d->levels, NULL);
+	snap_vector_free(&d->stack_nodes, NULL);
+	snap_vector_free(&d->root_depths, NULL);
+	snap_vector_free(&d->promoted, NULL);
+	snap_vector_free(&d->extra, NULL);
+	snap_vector_free(&d->changed, NULL);
+	snap_vector_free(&d->changes, NULL);
+	snap_vector_free(&d->site_stacks, NULL);
+	snap_vector_free(&d->is_explicit, NULL);
+	for (size_t k = 0; k < SNAP_COLUMNS_MAX; k++)
+		snap_vector_free(&d->residuals[k], NULL);
+}
+
+static struct snap_limits limits_of(const struct snap_decoder *d)
+{
+	return (struct snap_limits){d->t->budget.limit};
+}
+
+enum snap_status snap_decoder_new(struct snap_decoder **out, const struct snap_limits *limits, struct snap_error *err)
+{
+	*out = NULL;
+	struct snap_decoder *d = calloc(1, sizeof *d);
+	if (d == NULL)
+		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+	enum snap_status status = snap_snapshot_new(&d->t, limits, err);
+	if (status < 0) {
+		free(d);
+		return status;
+	}
+	*out = d;
+	return SNAP_OK;
+}
+
+void snap_decoder_free(struct snap_decoder *d)
+{
+	if (d == NULL)
+		return;
+	free_tables(d);
+	free_columns(d);
+	snap_meta_free(d->meta_before);
+	free(d);
+}
+
+enum snap_status snap_decoder_begin(struct snap_decoder *d, const struct snap_member_header *header,
+                                    struct snap_error *err)
+{
+	bool continues = header->flags & SNAP_FLAG_CONTINUES;
+	if (continues && !d->started)
+		return snap_fail(err, SNAP_ERR_DAMAGED, header->offset,
+		                 "the snapshot continues another that is not in this file");
+	snap_meta_free(d->meta_before);
+	d->meta_before = NULL;
+	struct snap_limits limits = limits_of(d);
+	enum snap_status status;
+	if (continues) {
+		d->meta_before = d->t->meta;
+		d->t->meta = NULL;
+		status = snap_meta_new(&d->t->meta, err);
+	} else {
+		free_tables(d);
+		status = snap_snapshot_new(&d->t, &limits, err);
+	}
+	if (status < 0)
+		return status;
+	d->continues = continues;
+	d->canonical = !continues && (header->flags & SNAP_FLAG_CANONICAL);
+	d->started = true;
+	d->first_string = (uint32_t)d->t->text_end.count;
+	d->first_frame = (uint32_t)d->t->frame_file.count;
+	d->first_node = (uint32_t)d->t->node_parent.count;
+	d->first_stack = (uint32_t)d->t->stack_node.count;
+	d->first_site = (uint32_t)d->t->site_stack.count;
+	d->whole_sites = d->first_site;
+	d->group = START;
+	d->previous_tag = d->previous_index = 0;
+	d->member_is_whole = false;
+	d->lengths.count = d->suffixes.count = d->files.count = d->functions.count = d->callers.count = 0;
+	d->pair_caller.count = d->pair_callee.count = d->attach.count = d->levels.count = 0;
+	d->stack_nodes.count = d->root_depths.count = d->promoted.count = d->extra.count = 0;
+	d->changed.count = d->changes.count = d->site_stacks.count = 0;
+	d->suffix_bytes = 0;
+	d->file_at = d->caller_at = d->attach_at = d->site_stack_at = 0;
+	d->line = d->next_changed = 0;
+	d->caller_begun = d->site_stacks_known = d->rows_open = false;
+	return SNAP_OK;
+}
+
+struct snap_end snap_decoder_end(const struct snap_decoder *d)
+{
+	return d->end;
+}
+
+/* Whether the tables of a member that stands alone hold nothing that no site uses; all else that makes a
+ * snapshot ordered follows from the order of its sections. */
+static enum snap_status is_ordered(const struct snap_snapshot *t, bool *ordered, struct snap_error *err)
+{
+	size_t nodes = t->node_parent.count, frames = t->frame_file.count, strings = t->text_end.count;
+	uint8_t *used = calloc(nodes + frames + strings + 1, 1);
+	if (used == NULL)
+		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+	uint8_t *frame = used + nodes, *string = frame + frames;
+	for (size_t i = 0; i < t->stack_node.count; i++)
+		used[t->stack_node.at[i]] = 1;
+	size_t count = live_sites(t) == t->site_stack.count;
+	for (size_t i = nodes; i-- > 0;)
+		if (used[i]) {
+			frame[t->node_frame.at[i]] = 1;
+			if (t->node_parent.at[i] != SNAP_NONE)
+				used[t->node_parent.at[i]] = 1;
+		}
+	for (size_t i = 0; i < frames; i++)
+		if (frame[i]) {
+			string[t->frame_file.at[i]] = 1;
+			if (t->frame_function.at[i] != SNAP_NONE)
+				string[t->frame_function.at[i]] = 1;
+		}
+	for (size_t i = 0; i < nodes + frames + strings; i++)
+		count += used[i];
+	*ordered = count == nodes + frames + strings + 1;
+	free(used);
+	return SNAP_OK;
+}
+
+enum snap_status snap_decoder_take(struct snap_decoder *d, bool keep, struct snap_snapshot **out,
+                                   struct snap_error *err)
+{
+	bool ordered = false;
+	enum snap_status status = SNAP_OK;
+	*out = NULL;
+	if (!keep && !d->continues)
+		status = is_ordered(d->t, &ordered, err);
+	if (status < 0)
+		return status;
+	d->t->canonical = d->canonical;
+	if (!ordered)
+		return snap_snapshot_order(out, d->t, err);
+	struct snap_limits limits = limits_of(d);
+	struct snap_snapshot *empty;
+	status = snap_snapshot_new(&empty, &limits, err);
+	if (status < 0)
+		return status;
+	*out = d->t;
+	snap_vector_free(&d->room, NULL);
+	snap_vector_free(&d->callee_begin, NULL);
+	snap_vector_free(&d->callee, NULL);
+	d->t = empty;
+	d->started = false;
+	return SNAP_OK;
+}
+
+enum snap_status snap_decoder_salvage(struct snap_decoder *d, struct snap_snapshot **out, struct snap_error *err)
+{
+	*out = NULL;
+	struct snap_snapshot *t = d->t;
+	if (!d->started || d->previous_tag == 0)
+		return snap_fail(err, SNAP_ERR_TRUNCATED, SNAP_NO_OFFSET, "nothing of the snapshot can be saved");
+	if (d->group < SITES) {
+		/* Tables may be half made. What the members before made is whole, but not of this member. */
+		snap_vector_free(&t->site_stack, &t->budget);
+		snap_vector_free(&t->site_domain, &t->budget);
+		snap_vector_free(&t->site_size, &t->budget);
+		for (uint32_t k = 0; k < SNAP_COLUMNS_MAX; k++)
+			snap_vector_free(&t->values[k], &t->budget);
+	} else {
+		t->site_stack.count = t->site_domain.count = t->site_size.count = d->whole_sites;
+		for (uint32_t k = 0; k < t->column_count; k++)
+			t->values[k].count = d->whole_sites;
+	}
+	if (d->group <= COLUMNS && !d->continues)
+		snap_snapshot_set_columns(t, false);
+	t->canonical = false;
+	return snap_snapshot_order(out, t, err);
+}

@@ -1,0 +1,158 @@
+/* Hashes of content, section 6 of the format: of tracebacks whatever node they hang on, and of a whole
+ * snapshot however it is stored. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "model/snapshot.h"
+
+/* B of section 6. */
+#define BASE UINT64_C(0xD6E8FEB86659FD93)
+
+static uint64_t *frame_hashes(const struct snap_snapshot *s)
+{
+	size_t frames = s->frame_file.count, strings = s->text_end.count;
+	uint64_t *hashes = malloc((frames + strings + 1) * sizeof *hashes);
+	if (hashes == NULL)
+		return NULL;
+	uint64_t *string_hashes = hashes + frames;
+	for (uint32_t i = 0; i < strings; i++) {
+		struct snap_text t = snap_snapshot_string(s, i);
+		string_hashes[i] = snap_mix_bytes(t.bytes, t.size);
+	}
+	const uint64_t k2 = snap_mix_constant(2), k3 = snap_mix_constant(3);
+	for (size_t i = 0; i < frames; i++) {
+		uint32_t function = s->frame_function.at[i];
+		hashes[i] = snap_mix(string_hashes[s->frame_file.at[i]] + s->frame_line.at[i] * k2 +
+		                     (function == SNAP_NONE ? 0 : string_hashes[function]) * k3);
+	}
+	return hashes;
+}
+
+/* Ancestors of nodes by depth: quick while nodes are asked for in depth-first order, and right always. */
+struct path {
+	const struct snap_snapshot *s;
+	uint32_t *at; /* by depth: the node of that depth on the way to node `next - 1` */
+	uint32_t next;
+	bool depth_first; /* holds for all nodes before `next` */
+};
+
+static uint32_t ancestor(struct path *p, uint32_t node, uint32_t distance)
+{
+	const uint32_t *parent = p->s->node_parent.at;
+	const uint16_t *depth = p->s->node_depth.at;
+	if (p->depth_first && node + 1 >= p->next) {
+		for (; p->next <= node; p->next++) {
+			uint32_t n = p->next;
+			if (parent[n] != SNAP_NONE && p->at[depth[n] - 1] != parent[n])
+				p->depth_first = false;
+			p->at[depth[n]] = n;
+		}
+		if (p->depth_first)
+			return p->at[depth[node] - distance];
+	}
+	for (; distance > 0; distance--)
+		node = parent[node];
+	return node;
+}
+
+enum snap_status snap_snapshot_window_hashes(const struct snap_snapshot *s, uint64_t *hashes, struct snap_error *err)
+{
+	size_t nodes = s->node_parent.count, stacks = s->stack_node.count;
+	const uint32_t *parent = s->node_parent.at;
+	uint64_t *frames = frame_hashes(s);
+	uint64_t *prefix = malloc((nodes + 1) * sizeof *prefix);
+	uint64_t *power = malloc((SNAP_DEPTH_MAX + 1) * sizeof *power);
+	struct path path = {s, malloc((SNAP_DEPTH_MAX + 1) * sizeof *path.at), 0, true};
+	enum snap_status status = SNAP_OK;
+	if (frames == NULL || prefix == NULL || power == NULL || path.at == NULL) {
+		status = snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+		goto done;
+	}
+	uint32_t longest = 0;
+	for (size_t i = 0; i < stacks; i++)
+		longest = s->stack_length.at[i] > longest ? s->stack_length.at[i] : longest;
+	power[0] = 1;
+	for (uint32_t i = 1; i <= longest; i++)
+		power[i] = power[i - 1] * BASE;
+	for (size_t i = 0; i < nodes; i++)
+		prefix[i] = (parent[i] == SNAP_NONE ? 0 : prefix[parent[i]] * BASE) + frames[s->node_frame.at[i]];
+	for (size_t i = 0; i < stacks; i++) {
+		uint32_t length = s->stack_length.at[i];
+		uint32_t top = ancestor(&path, s->stack_node.at[i], length - 1);
+		uint32_t above = parent[top];
+		hashes[i] = prefix[s->stack_node.at[i]] - (above == SNAP_NONE ? 0 : prefix[above] * power[length]);
+	}
+done:
+	free(frames);
+	free(prefix);
+	free(power);
+	free(path.at);
+	return status;
+}
+
+bool snap_snapshot_same_window(const struct snap_snapshot *s, uint32_t a, uint32_t b)
+{
+	uint32_t length = s->stack_length.at[a];
+	if (s->stack_length.at[b] != length)
+		return false;
+	uint32_t x = s->stack_node.at[a], y = s->stack_node.at[b];
+	for (; length > 0 && x != y; length--) {
+		if (s->node_frame.at[x] != s->node_frame.at[y])
+			return false;
+		x = s->node_parent.at[x];
+		y = s->node_parent.at[y];
+	}
+	return true;
+}
+
+static uint64_t meta_hash(const struct snap_meta *meta)
+{
+	uint64_t m = snap_mix_constant(8);
+	for (size_t i = 0; i < snap_meta_count(meta); i++) {
+		const char *value;
+		size_t size;
+		const char *key = snap_meta_at(meta, i, &value, &size);
+		const char *bare = strncmp(key, SNAP_META_OLD, strlen(SNAP_META_OLD)) == 0 ? key + strlen(SNAP_META_OLD)
+		                                                                            : key;
+		if (strncmp(bare, "history.", 8) == 0)
+			continue;
+		m = snap_mix(m ^ snap_mix_bytes(key, strlen(key)));
+		m = snap_mix(m + snap_mix_bytes(value, size));
+	}
+	return m;
+}
+
+enum snap_status snap_snapshot_digest(const struct snap_snapshot *s, uint64_t digest[2], struct snap_error *err)
+{
+	size_t stacks = s->stack_node.count;
+	uint64_t *hashes = malloc((stacks + 1) * sizeof *hashes);
+	if (hashes == NULL)
+		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+	enum snap_status status = snap_snapshot_window_hashes(s, hashes, err);
+	if (status < 0) {
+		free(hashes);
+		return status;
+	}
+	const uint64_t k4 = snap_mix_constant(4), k5 = snap_mix_constant(5), k6 = snap_mix_constant(6),
+	               k7 = snap_mix_constant(7);
+	for (size_t i = 0; i < stacks; i++)
+		hashes[i] = snap_mix(hashes[i] + s->stack_length.at[i] * k4 + s->stack_total.at[i] * k5);
+	uint64_t column_hash[SNAP_COLUMNS_MAX];
+	for (uint32_t c = 0; c < s->column_count; c++)
+		column_hash[c] = snap_mix_bytes(s->columns[c].name, strlen(s->columns[c].name));
+
+	uint64_t m = meta_hash(s->meta);
+	uint64_t d0 = snap_mix(m), d1 = snap_mix(m + 1);
+	for (size_t i = 0; i < s->site_stack.count; i++) {
+		uint64_t e = hashes[s->site_stack.at[i]] + s->site_domain.at[i] * k6 + s->site_size.at[i] * k7;
+		for (uint32_t c = 0; c < s->column_count; c++)
+			e += (uint64_t)s->values[c].at[i] * column_hash[c];
+		d0 += snap_mix(e);
+		d1 += snap_mix(e ^ UINT64_C(0x6A09E667F3BCC909));
+	}
+	digest[0] = d0;
+	digest[1] = d1;
+	free(hashes);
+	return SNAP_OK;
+}

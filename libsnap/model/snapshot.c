@@ -1,0 +1,396 @@
+/* The tables of a snapshot: making, appending, looking up. */
+#include "model/snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void set_column(struct snap_column_info *c, const char *name, enum snap_unit unit,
+                       enum snap_predictor predictor, uint32_t from)
+{
+	memset(c, 0, sizeof *c);
+	memcpy(c->name, name, strlen(name));
+	c->unit = unit;
+	c->predictor = predictor;
+	c->from = from;
+}
+
+void snap_snapshot_set_columns(struct snap_snapshot *s, bool diff)
+{
+	s->column_count = diff ? 4 : 2;
+	set_column(&s->columns[SNAP_COLUMN_BLOCKS], "blocks", SNAP_UNIT_BLOCKS, SNAP_PREDICT_NOTHING, 0);
+	set_column(&s->columns[SNAP_COLUMN_BYTES], "bytes", SNAP_UNIT_BYTES, SNAP_PREDICT_SIZE_TIMES,
+	           SNAP_COLUMN_BLOCKS);
+	if (diff) {
+		set_column(&s->columns[SNAP_COLUMN_OLD_BLOCKS], "old_blocks", SNAP_UNIT_BLOCKS, SNAP_PREDICT_SAME,
+		           SNAP_COLUMN_BLOCKS);
+		set_column(&s->columns[SNAP_COLUMN_OLD_BYTES], "old_bytes", SNAP_UNIT_BYTES,
+		           SNAP_PREDICT_SIZE_TIMES, SNAP_COLUMN_OLD_BLOCKS);
+	}
+}
+
+bool snap_snapshot_same_columns(const struct snap_snapshot *a, const struct snap_snapshot *b)
+{
+	if (a->column_count != b->column_count)
+		return false;
+	for (uint32_t c = 0; c < a->column_count; c++) {
+		const struct snap_column_info *x = &a->columns[c], *y = &b->columns[c];
+		if (strcmp(x->name, y->name) != 0 || x->unit != y->unit || x->predictor != y->predictor ||
+		    x->from != y->from)
+			return false;
+	}
+	return true;
+}
+
+enum snap_status snap_snapshot_new(struct snap_snapshot **out, const struct snap_limits *limits,
+                                   struct snap_error *err)
+{
+	*out = NULL;
+	struct snap_snapshot *s = calloc(1, sizeof *s);
+	if (s == NULL)
+		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+	enum snap_status status = snap_meta_new(&s->meta, err);
+	if (status < 0) {
+		free(s);
+		return status;
+	}
+	s->budget.limit = limits != NULL ? limits->memory : snap_limits_default().memory;
+	snap_snapshot_set_columns(s, false);
+	*out = s;
+	return SNAP_OK;
+}
+
+enum snap_status snap_snapshot_new_like(struct snap_snapshot **out, const struct snap_snapshot *from,
+                                        struct snap_error *err)
+{
+	*out = NULL;
+	struct snap_snapshot *s = calloc(1, sizeof *s);
+	if (s == NULL)
+		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+	enum snap_status status = snap_meta_copy(&s->meta, from->meta, err);
+	if (status < 0) {
+		free(s);
+		return status;
+	}
+	s->budget.limit = from->budget.limit;
+	memcpy(s->columns, from->columns, sizeof s->columns);
+	s->column_count = from->column_count;
+	s->canonical = from->canonical;
+	*out = s;
+	return SNAP_OK;
+}
+
+enum snap_status snap_snapshot_copy(struct snap_snapshot **out, const struct snap_snapshot *from,
+                                    struct snap_error *err)
+{
+	struct snap_snapshot *s;
+	enum snap_status status = snap_snapshot_new_like(&s, from, err);
+	*out = NULL;
+	if (status < 0)
+		return status;
+#define COPY(table)                                                                              \
+	do {                                                                                     \
+		if (status == SNAP_OK)                                                           \
+			status = snap_vector_reserve(&s->table, from->table.count, &s->budget, err); \
+		if (status == SNAP_OK && from->table.count > 0) {                                \
+			memcpy(s->table.at, from->table.at, from->table.count * sizeof *s->table.at); \
+			s->table.count = from->table.count;                                      \
+		}                                                                                \
+	} while (0)
+	COPY(text);
+	COPY(text_end);
+	COPY(frame_file);
+	COPY(frame_line);
+	COPY(frame_function);
+	COPY(node_parent);
+	COPY(node_frame);
+	COPY(node_depth);
+	COPY(stack_node);
+	COPY(stack_length);
+	COPY(stack_total);
+	COPY(site_stack);
+	COPY(site_domain);
+	COPY(site_size);
+	for (uint32_t c = 0; c < from->column_count; c++)
+		COPY(values[c]);
+#undef COPY
+	if (status < 0) {
+		snap_snapshot_free(s);
+		return status;
+	}
+	memcpy(s->totals, from->totals, sizeof s->totals);
+	*out = s;
+	return SNAP_OK;
+}
+
+void snap_snapshot_free(struct snap_snapshot *s)
+{
+	if (s == NULL)
+		return;
+	snap_meta_free(s->meta);
+	snap_vector_free(&s->text, NULL);
+	snap_vector_free(&s->text_end, NULL);
+	snap_vector_free(&s->frame_file, NULL);
+	snap_vector_free(&s->frame_line, NULL);
+	snap_vector_free(&s->frame_function, NULL);
+	snap_vector_free(&s->node_parent, NULL);
+	snap_vector_free(&s->node_frame, NULL);
+	snap_vector_free(&s->node_depth, NULL);
+	snap_vector_free(&s->stack_node, NULL);
+	snap_vector_free(&s->stack_length, NULL);
+	snap_vector_free(&s->stack_total, NULL);
+	snap_vector_free(&s->site_stack, NULL);
+	snap_vector_free(&s->site_domain, NULL);
+	snap_vector_free(&s->site_size, NULL);
+	for (size_t c = 0; c < SNAP_COLUMNS_MAX; c++)
+		snap_vector_free(&s->values[c], NULL);
+	free(s);
+}
+
+struct snap_text snap_snapshot_string(const struct snap_snapshot *s, uint32_t string)
+{
+	size_t begin = string == 0 ? 0 : s->text_end.at[string - 1];
+	/* text.at is NULL while all strings are empty; a known name is never NULL. */
+	const char *bytes = s->text.at != NULL ? (const char *)s->text.at + begin : "";
+	return (struct snap_text){bytes, s->text_end.at[string] - begin};
+}
+
+static enum snap_status table_full(const char *what, struct snap_error *err)
+{
+	return snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET, "more than %u %s in one table", SNAP_ROWS_MAX, what);
+}
+
+enum snap_status snap_snapshot_push_string(struct snap_snapshot *s, const void *bytes, size_t size,
+                                           struct snap_error *err)
+{
+	size_t end = s->text.count + size;
+	if (s->text_end.count >= SNAP_ROWS_MAX || end > UINT32_MAX)
+		return table_full("strings", err);
+	enum snap_status status = snap_vector_reserve(&s->text, end, &s->budget, err);
+	if (status == SNAP_OK)
+		status = snap_vector_reserve(&s->text_end, s->text_end.count + 1, &s->budget, err);
+	if (status < 0)
+		return status;
+	if (size > 0)
+		memcpy(s->text.at + s->text.count, bytes, size);
+	s->text.count = end;
+	s->text_end.at[s->text_end.count++] = (uint32_t)end;
+	return SNAP_OK;
+}
+
+enum snap_status snap_snapshot_push_frame(struct snap_snapshot *s, uint32_t file, uint32_t line, uint32_t function,
+                                          struct snap_error *err)
+{
+	size_t n = s->frame_file.count;
+	if (n >= SNAP_ROWS_MAX)
+		return table_full("frames", err);
+	enum snap_status status = snap_vector_reserve(&s->frame_file, n + 1, &s->budget, err);
+	if (status == SNAP_OK)
+		status = snap_vector_reserve(&s->frame_line, n + 1, &s->budget, err);
+	if (status == SNAP_OK)
+		status = snap_vector_reserve(&s->frame_function, n + 1, &s->budget, err);
+	if (status < 0)
+		return status;
+	s->frame_file.at[s->frame_file.count++] = file;
+	s->frame_line.at[s->frame_line.count++] = line;
+	s->frame_function.at[s->frame_function.count++] = function;
+	return SNAP_OK;
+}
+
+enum snap_status snap_snapshot_push_node(struct snap_snapshot *s, uint32_t parent, uint32_t frame, uint32_t depth,
+                                         struct snap_error *err)
+{
+	size_t n = s->node_parent.count;
+	if (n >= SNAP_ROWS_MAX)
+		return table_full("stack nodes", err);
+	enum snap_status status = snap_vector_reserve(&s->node_parent, n + 1, &s->budget, err);
+	if (status == SNAP_OK)
+		status = snap_vector_reserve(&s->node_frame, n + 1, &s->budget, err);
+	if (status == SNAP_OK)
+		status = snap_vector_reserve(&s->node_depth, n + 1, &s->budget, err);
+	if (status < 0)
+		return status;
+	s->node_parent.at[s->node_parent.count++] = parent;
+	s->node_frame.at[s->node_frame.count++] = frame;
+	s->node_depth.at[s->node_depth.count++] = (uint16_t)depth;
+	return SNAP_OK;
+}
+
+enum snap_status snap_snapshot_push_stack(struct snap_snapshot *s, uint32_t node, uint32_t length, uint32_t total,
+                                          struct snap_error *err)
+{
+	size_t n = s->stack_node.count;
+	if (n >= SNAP_ROWS_MAX)
+		return table_full("stacks", err);
+	enum snap_status status = snap_vector_reserve(&s->stack_node, n + 1, &s->budget, err);
+	if (status == SNAP_OK)
+		status = snap_vector_reserve(&s->stack_length, n + 1, &s->budget, err);
+	if (status == SNAP_OK)
+		status = snap_vector_reserve(&s->stack_total, n + 1, &s->budget, err);
+	if (status < 0)
+		return status;
+	s->stack_node.at[s->stack_node.count++] = node;
+	s->stack_length.at[s->stack_length.count++] = (uint16_t)length;
+	s->stack_total.at[s->stack_total.count++] = (uint16_t)total;
+	return SNAP_OK;
+}
+
+enum snap_status snap_snapshot_reserve_sites(struct snap_snapshot *s, size_t n, struct snap_error *err)
+{
+	if (n > SNAP_ROWS_MAX)
+		return table_full("sites", err);
+	enum snap_status status = snap_vector_reserve(&s->site_stack, n, &s->budget, err);
+	if (status == SNAP_OK)
+		status = snap_vector_reserve(&s->site_domain, n, &s->budget, err);
+	if (status == SNAP_OK)
+		status = snap_vector_reserve(&s->site_size, n, &s->budget, err);
+	for (uint32_t c = 0; status == SNAP_OK && c < s->column_count; c++)
+		status = snap_vector_reserve(&s->values[c], n, &s->budget, err);
+	return status;
+}
+
+enum snap_status snap_snapshot_push_site(struct snap_snapshot *s, uint32_t stack, uint32_t domain, uint64_t size,
+                                         const int64_t *values, struct snap_error *err)
+{
+	enum snap_status status = snap_snapshot_reserve_sites(s, s->site_stack.count + 1, err);
+	if (status < 0)
+		return status;
+	s->site_stack.at[s->site_stack.count++] = stack;
+	s->site_domain.at[s->site_domain.count++] = domain;
+	s->site_size.at[s->site_size.count++] = size;
+	for (uint32_t c = 0; c < s->column_count; c++)
+		s->values[c].at[s->values[c].count++] = values[c];
+	return SNAP_OK;
+}
+
+enum snap_status snap_snapshot_sum(struct snap_snapshot *s, struct snap_error *err)
+{
+	for (uint32_t c = 0; c < s->column_count; c++) {
+		int64_t sum = 0, magnitude = 0;
+		const int64_t *v = s->values[c].at;
+		for (size_t i = 0; i < s->values[c].count; i++) {
+			int64_t size;
+			if (__builtin_sub_overflow(0, v[i] < 0 ? v[i] : -v[i], &size) ||
+			    __builtin_add_overflow(magnitude, size, &magnitude))
+				return snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET,
+				                 "the sum of column %s does not fit in 63 bits", s->columns[c].name);
+			sum += v[i];
+		}
+		s->totals[c] = sum;
+	}
+	return SNAP_OK;
+}
+
+struct snap_stack_rule snap_snapshot_stack_rule(const struct snap_snapshot *s)
+{
+	struct snap_stack_rule rule = {0, false};
+	uint32_t longest = 0;
+	bool truncated = false;
+	for (size_t i = 0; i < s->stack_node.count; i++) {
+		uint32_t length = s->stack_length.at[i], total = s->stack_total.at[i];
+		longest = length > longest ? length : longest;
+		truncated = truncated || total > length;
+		rule.known = rule.known || total != 0;
+	}
+	if (truncated)
+		rule.limit = longest;
+	return rule;
+}
+
+bool snap_stack_follows(const struct snap_snapshot *s, uint32_t stack, struct snap_stack_rule rule)
+{
+	uint32_t depth = s->node_depth.at[s->stack_node.at[stack]];
+	uint32_t length = rule.limit != 0 && depth > rule.limit ? rule.limit : depth;
+	return s->stack_length.at[stack] == length && s->stack_total.at[stack] == (rule.known ? depth : 0);
+}
+
+struct snap_meta *snap_snapshot_meta(struct snap_snapshot *s)
+{
+	return s->meta;
+}
+
+bool snap_snapshot_is_diff(const struct snap_snapshot *s)
+{
+	return s->column_count > SNAP_COLUMN_OLD_BYTES &&
+	       strcmp(s->columns[SNAP_COLUMN_OLD_BLOCKS].name, "old_blocks") == 0 &&
+	       strcmp(s->columns[SNAP_COLUMN_OLD_BYTES].name, "old_bytes") == 0;
+}
+
+size_t snap_snapshot_columns(const struct snap_snapshot *s)
+{
+	return s->column_count;
+}
+
+struct snap_column snap_snapshot_column(const struct snap_snapshot *s, size_t i)
+{
+	return (struct snap_column){s->columns[i].name, s->columns[i].unit};
+}
+
+int64_t snap_snapshot_total(const struct snap_snapshot *s, size_t column)
+{
+	return s->totals[column];
+}
+
+size_t snap_snapshot_strings(const struct snap_snapshot *s)
+{
+	return s->text_end.count;
+}
+
+size_t snap_snapshot_frames(const struct snap_snapshot *s)
+{
+	return s->frame_file.count;
+}
+
+size_t snap_snapshot_nodes(const struct snap_snapshot *s)
+{
+	return s->node_parent.count;
+}
+
+size_t snap_snapshot_stacks(const struct snap_snapshot *s)
+{
+	return s->stack_node.count;
+}
+
+size_t snap_snapshot_sites(const struct snap_snapshot *s)
+{
+	return s->site_stack.count;
+}
+
+struct snap_site snap_snapshot_site(const struct snap_snapshot *s, size_t i, int64_t buffer[SNAP_COLUMNS_MAX])
+{
+	for (uint32_t c = 0; c < s->column_count; c++)
+		buffer[c] = s->values[c].at[i];
+	return (struct snap_site){s->site_stack.at[i], s->site_domain.at[i], s->site_size.at[i], buffer};
+}
+
+struct snap_stack snap_snapshot_stack(const struct snap_snapshot *s, uint32_t stack)
+{
+	return (struct snap_stack){s->stack_length.at[stack], s->stack_total.at[stack]};
+}
+
+struct snap_frame snap_snapshot_frame(const struct snap_snapshot *s, uint32_t frame)
+{
+	struct snap_frame f = {snap_snapshot_string(s, s->frame_file.at[frame]), {NULL, 0}, s->frame_line.at[frame]};
+	if (s->frame_function.at[frame] != SNAP_NONE)
+		f.function = snap_snapshot_string(s, s->frame_function.at[frame]);
+	return f;
+}
+
+size_t snap_snapshot_traceback(const struct snap_snapshot *s, uint32_t stack, struct snap_frame *frames, size_t max)
+{
+	size_t length = s->stack_length.at[stack];
+	uint32_t node = s->stack_node.at[stack];
+	for (size_t i = 0; i < length && i < max; i++, node = s->node_parent.at[node])
+		frames[i] = snap_snapshot_frame(s, s->node_frame.at[node]);
+	return length;
+}
+
+int64_t snap_snapshot_truncated_bytes(const struct snap_snapshot *s)
+{
+	int64_t bytes = 0;
+	for (size_t i = 0; i < s->site_stack.count; i++) {
+		uint32_t stack = s->site_stack.at[i];
+		if (s->stack_total.at[stack] > s->stack_length.at[stack])
+			bytes += s->values[SNAP_COLUMN_BYTES].at[i];
+	}
+	return bytes;
+}

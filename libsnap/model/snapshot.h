@@ -1,0 +1,126 @@
+/* The tables behind struct snap_snapshot, for the rooms of the library. */
+#ifndef SNAP_MODEL_SNAPSHOT_H
+#define SNAP_MODEL_SNAPSHOT_H
+
+#include <snap/limits.h>
+#include <snap/snapshot.h>
+
+#include "base/vector.h"
+
+#define SNAP_NONE UINT32_MAX
+
+/* Columns of a plain snapshot and, behind them, those of a diff. */
+enum { SNAP_COLUMN_BLOCKS = 0, SNAP_COLUMN_BYTES = 1, SNAP_COLUMN_OLD_BLOCKS = 2, SNAP_COLUMN_OLD_BYTES = 3 };
+
+/* How a value follows from others of its row; see section 5.2 of the format. */
+enum snap_predictor { SNAP_PREDICT_NOTHING = 0, SNAP_PREDICT_SAME = 1, SNAP_PREDICT_SIZE_TIMES = 2 };
+
+struct snap_column_info {
+	char name[SNAP_COLUMN_NAME_MAX + 1];
+	enum snap_unit unit;
+	enum snap_predictor predictor;
+	uint32_t from;
+};
+
+/* Everything is numbered from 0. In any snapshot a parent's number is below its children's, and each
+ * (stack, domain, size) has one site. In an *ordered* one, which is all that leaves the library,
+ *  - strings ascend by bytes, so numbers compare as names do; no string, frame, stack is unused;
+ *  - frames ascend by (file, line, function + 1 or 0 for none), without repetition;
+ *  - nodes are in depth-first order, siblings ascending by frame, roots by (frame, depth), none equal;
+ *    each node has a stack at or below it;
+ *  - stacks that follow the rule (below) come first, by node, then the others by (node, length, total);
+ *  - sites ascend by (frame of the stack's node, stack, domain, size); at least one value is not 0.
+ * Two stacks may still say the same thing at different nodes when trees were joined; see
+ * snap_snapshot_window_hashes. */
+struct snap_snapshot {
+	struct snap_meta *meta;
+	struct snap_column_info columns[SNAP_COLUMNS_MAX];
+	uint32_t column_count;
+	bool canonical; /* the forest is the one the builder makes; see section 8 of the format */
+
+	struct snap_u8s text;       /* all strings, one behind the other */
+	struct snap_u32s text_end;  /* where string i ends in text; it begins where i - 1 ends */
+
+	struct snap_u32s frame_file, frame_line;
+	struct snap_u32s frame_function; /* SNAP_NONE where not known */
+
+	struct snap_u32s node_parent;    /* SNAP_NONE for a root */
+	struct snap_u32s node_frame;
+	struct snap_u16s node_depth;     /* 1 = the oldest call */
+
+	struct snap_u32s stack_node;
+	struct snap_u16s stack_length, stack_total;
+
+	struct snap_u32s site_stack, site_domain;
+	struct snap_u64s site_size;
+	struct snap_i64s values[SNAP_COLUMNS_MAX];
+
+	int64_t totals[SNAP_COLUMNS_MAX]; /* sums of values; set when ordered */
+	struct snap_budget budget;        /* of all tables above */
+};
+
+/* An empty snapshot with empty metadata. `limits` may be NULL. */
+enum snap_status snap_snapshot_new(struct snap_snapshot **out, const struct snap_limits *limits,
+                                   struct snap_error *err);
+
+/* Sets the columns of a plain snapshot, or of a diff. */
+void snap_snapshot_set_columns(struct snap_snapshot *s, bool diff);
+/* Whether both have the same columns in the same order. */
+bool snap_snapshot_same_columns(const struct snap_snapshot *a, const struct snap_snapshot *b);
+
+struct snap_text snap_snapshot_string(const struct snap_snapshot *s, uint32_t string);
+
+/* Appending; the caller keeps the rules above. */
+enum snap_status snap_snapshot_push_string(struct snap_snapshot *s, const void *bytes, size_t size,
+                                           struct snap_error *err);
+enum snap_status snap_snapshot_push_frame(struct snap_snapshot *s, uint32_t file, uint32_t line, uint32_t function,
+                                          struct snap_error *err);
+enum snap_status snap_snapshot_push_node(struct snap_snapshot *s, uint32_t parent, uint32_t frame, uint32_t depth,
+                                         struct snap_error *err);
+enum snap_status snap_snapshot_push_stack(struct snap_snapshot *s, uint32_t node, uint32_t length, uint32_t total,
+                                          struct snap_error *err);
+/* Room for n sites in all. */
+enum snap_status snap_snapshot_reserve_sites(struct snap_snapshot *s, size_t n, struct snap_error *err);
+enum snap_status snap_snapshot_push_site(struct snap_snapshot *s, uint32_t stack, uint32_t domain, uint64_t size,
+                                         const int64_t *values, struct snap_error *err);
+
+/* Empty tables with the metadata, columns, limit and `canonical` of another. */
+enum snap_status snap_snapshot_new_like(struct snap_snapshot **out, const struct snap_snapshot *from,
+                                        struct snap_error *err);
+
+/* A copy of everything as it is. */
+enum snap_status snap_snapshot_copy(struct snap_snapshot **out, const struct snap_snapshot *from,
+                                    struct snap_error *err);
+
+/* Makes of any snapshot's tables an ordered snapshot: drops sites without values and what no site
+ * needs, renumbers the rest. Metadata and columns are copied. `canonical` is carried over. */
+enum snap_status snap_snapshot_order(struct snap_snapshot **out, const struct snap_snapshot *from,
+                                     struct snap_error *err);
+
+/* The same content with the forest that the builder makes; for what is about to be archived. */
+enum snap_status snap_snapshot_canonical(struct snap_snapshot **out, const struct snap_snapshot *from,
+                                         struct snap_error *err);
+
+/* What most stacks have in common; see section 5.3 of the format. */
+struct snap_stack_rule {
+	uint32_t limit; /* of the length; 0 = none */
+	bool known;     /* total is the depth of the node, else 0 */
+};
+
+/* The rule of section 8: limit is the largest length if any stack is truncated, known if any total is. */
+struct snap_stack_rule snap_snapshot_stack_rule(const struct snap_snapshot *s);
+bool snap_stack_follows(const struct snap_snapshot *s, uint32_t stack, struct snap_stack_rule rule);
+
+/* Fills totals; SNAP_ERR_LIMIT when the sum of absolute values of a column leaves 63 bits. */
+enum snap_status snap_snapshot_sum(struct snap_snapshot *s, struct snap_error *err);
+
+/* For each stack a hash of its known frames (w of section 6 of the format), whatever node it hangs on:
+ * equal for equal tracebacks, also across snapshots. `hashes` has room for all stacks. Tables need not
+ * be ordered, but a parent's number must be below its children's. SNAP_ERR_NOMEM. */
+enum snap_status snap_snapshot_window_hashes(const struct snap_snapshot *s, uint64_t *hashes,
+                                             struct snap_error *err);
+
+/* Whether two stacks of one snapshot have the same known frames. */
+bool snap_snapshot_same_window(const struct snap_snapshot *s, uint32_t a, uint32_t b);
+
+#endif
