@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/sort.h"
 #include "format/layout.h"
 
 /* Sections that make one table together, in their order in a member. */
@@ -64,8 +63,12 @@ struct snap_decoder {
 	size_t rows_begin, rows_explicit;
 	bool rows_open;
 	struct snap_u8s is_explicit;
+	struct snap_u64s size_changes;
 	struct snap_i64s residuals[SNAP_COLUMNS_MAX];
 	size_t whole_sites;           /* sites whose values are known, for salvage */
+	bool careful;                 /* totals are not known yet */
+	size_t live;                  /* of them: not all values zero */
+	bool loose_leaf;              /* a node has neither children nor the stack of the rule */
 };
 
 /* A section being read, and the first thing wrong with it. */
@@ -124,6 +127,13 @@ static inline bool more_rows(struct cursor *c, size_t rows)
 	if (rows == SNAP_SECTION_ROWS)
 		damaged(c, "too many rows");
 	return c->status == SNAP_OK;
+}
+
+/* A row has at least one byte. */
+static inline size_t rows_at_most(const struct cursor *c)
+{
+	size_t bytes = (size_t)(c->end - c->at);
+	return bytes < SNAP_SECTION_ROWS ? bytes : SNAP_SECTION_ROWS;
 }
 
 /* `before` + gap, which must stay below `limit`; before = what the smallest may be. */
@@ -495,7 +505,9 @@ static void decode_nodes(struct snap_decoder *d, struct cursor *c)
 	struct snap_snapshot *t = d->t;
 	const uint32_t *begin = d->callee_begin.at;
 	uint64_t frames = t->frame_file.count;
-	for (size_t row = 0; more_rows(c, row); row++) {
+	uint32_t node = (uint32_t)t->node_parent.count;
+	c->status = snap_snapshot_reserve_nodes(t, node + rows_at_most(c), c->err);
+	for (size_t row = 0; more_rows(c, row); row++, node++) {
 		uint64_t token = get_uint(c), difference = token >> 3;
 		bool last = token & 1, children = token & 2, stack = token & 4;
 		if (d->levels.count == 0)
@@ -503,7 +515,7 @@ static void decode_nodes(struct snap_decoder *d, struct cursor *c)
 		if (c->status < 0)
 			return;
 		struct level *level = &d->levels.at[d->levels.count - 1];
-		uint32_t node = (uint32_t)t->node_parent.count, frame;
+		uint32_t frame;
 		uint64_t number = difference >= SNAP_ROWS_MAX ? SNAP_ROWS_MAX : level->next + difference;
 		if (level->parent == SNAP_NONE) {
 			if (number >= frames) {
@@ -522,9 +534,13 @@ static void decode_nodes(struct snap_decoder *d, struct cursor *c)
 			level->next = (uint32_t)number + 1;
 		}
 		/* The depth is not known before RDEP. */
-		c->status = snap_snapshot_push_node(t, level->parent, frame, 0, c->err);
+		t->node_parent.at[node] = level->parent;
+		t->node_frame.at[node] = frame;
+		t->node_parent.count = t->node_frame.count = t->node_depth.count = (size_t)node + 1;
 		if (stack)
 			PUSH(c, d, &d->stack_nodes, node);
+		else
+			d->loose_leaf = d->loose_leaf || !children;
 		if (children) {
 			struct level below = {node, 0, last};
 			if (d->levels.count > SNAP_DEPTH_MAX) {
@@ -643,6 +659,8 @@ static void push_rule_stack(struct snap_decoder *d, struct cursor *c, uint32_t n
 
 static void finish_stacks(struct snap_decoder *d, struct cursor *c)
 {
+	size_t count = d->t->stack_node.count + d->promoted.count + d->stack_nodes.count + d->extra.count / 3;
+	c->status = snap_snapshot_reserve_stacks(d->t, count, c->err);
 	for (size_t i = 0; i < d->promoted.count && c->status == SNAP_OK; i++)
 		push_rule_stack(d, c, d->promoted.at[i]);
 	for (size_t i = 0; i < d->stack_nodes.count && c->status == SNAP_OK; i++)
@@ -653,18 +671,6 @@ static void finish_stacks(struct snap_decoder *d, struct cursor *c)
 }
 
 /* --- changed sites ---------------------------------------------------------------------------------- */
-
-/* The inverse of a residual, modulo 2^64. */
-static int64_t value_of(const struct snap_snapshot *t, uint32_t column, size_t site, int64_t residual)
-{
-	const struct snap_column_info *info = &t->columns[column];
-	uint64_t value = (uint64_t)residual;
-	if (info->predictor == SNAP_PREDICT_SAME)
-		value += (uint64_t)t->values[info->from].at[site];
-	else if (info->predictor == SNAP_PREDICT_SIZE_TIMES)
-		value += t->site_size.at[site] * (uint64_t)t->values[info->from].at[site];
-	return (int64_t)value;
-}
 
 static void decode_changed(struct snap_decoder *d, struct cursor *c)
 {
@@ -680,9 +686,9 @@ static void decode_changed(struct snap_decoder *d, struct cursor *c)
 	for (size_t i = 0; i < d->changed.count && c->status == SNAP_OK; i++)
 		for (uint32_t k = 0; k < t->column_count; k++) {
 			uint32_t site = d->changed.at[i];
-			/* The residual is what is left of the value when it is predicted from nothing. */
-			uint64_t predicted = (uint64_t)value_of(t, k, site, 0);
-			d->changes.at[d->changes.count++] = (int64_t)((uint64_t)t->values[k].at[site] - predicted);
+			d->changes.at[d->changes.count++] =
+				(int64_t)((uint64_t)snap_snapshot_value(t, k, site) -
+			                  (uint64_t)snap_snapshot_predicted(t, k, site));
 		}
 }
 
@@ -697,14 +703,23 @@ static void decode_changes(struct snap_decoder *d, struct cursor *c)
 		damaged(c, "changes do not fit the sites");
 }
 
-static void finish_changes(struct snap_decoder *d)
+static void finish_changes(struct snap_decoder *d, struct cursor *c)
 {
-	size_t columns = d->t->column_count;
-	for (size_t i = 0; i < d->changed.count; i++)
-		for (uint32_t k = 0; k < columns; k++) {
-			uint32_t site = d->changed.at[i];
-			d->t->values[k].at[site] = value_of(d->t, k, site, d->changes.at[i * columns + k]);
+	struct snap_snapshot *t = d->t;
+	size_t columns = t->column_count;
+	for (size_t i = 0; i < d->changed.count; i++) {
+		uint32_t site = d->changed.at[i];
+		int64_t before = 0, after = 0;
+		for (uint32_t k = 0; k < columns; k++)
+			before |= snap_snapshot_value(t, k, site);
+		for (uint32_t k = 0; k < columns && c->status == SNAP_OK; k++) {
+			int64_t value = (int64_t)((uint64_t)snap_snapshot_predicted(t, k, site) +
+			                          (uint64_t)d->changes.at[i * columns + k]);
+			c->status = snap_snapshot_set_value(t, k, site, value, c->err);
+			after |= value;
 		}
+		d->live += (size_t)(after != 0) - (size_t)(before != 0);
+	}
 	d->changed.count = d->changes.count = 0;
 }
 
@@ -720,28 +735,28 @@ static void decode_old_stacks(struct snap_decoder *d, struct cursor *c)
 	}
 }
 
-/* Appends the new stacks by the frame of their node. */
+/* Appends the new stacks by the frame of their node: a counting sort, which keeps their order. */
 static void list_new_stacks(struct snap_decoder *d, struct cursor *c)
 {
 	const struct snap_snapshot *t = d->t;
-	size_t count = t->stack_node.count - d->first_stack, before = d->site_stacks.count;
-	c->status = snap_vector_reserve(&d->site_stacks, before + count, &d->t->budget, c->err);
+	const uint32_t *node = t->stack_node.at, *frame = t->node_frame.at;
+	size_t stacks = t->stack_node.count, before = d->site_stacks.count, frames = t->frame_file.count;
+	c->status = snap_vector_reserve(&d->site_stacks, before + stacks - d->first_stack, &d->t->budget, c->err);
 	if (c->status < 0)
 		return;
-	struct snap_keyed *rows = malloc((2 * count + 1) * sizeof *rows);
-	if (rows == NULL) {
+	uint32_t *begin = calloc(frames + 1, sizeof *begin);
+	if (begin == NULL) {
 		c->status = snap_fail(c->err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 		return;
 	}
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t stack = d->first_stack + i;
-		rows[i] = (struct snap_keyed){t->node_frame.at[t->stack_node.at[stack]], stack};
-	}
-	struct snap_keyed *sorted = snap_sort(rows, rows + count, count);
-	for (size_t i = 0; i < count; i++)
-		d->site_stacks.at[before + i] = sorted[i].row;
-	d->site_stacks.count += count;
-	free(rows);
+	for (size_t i = d->first_stack; i < stacks; i++)
+		begin[frame[node[i]] + 1]++;
+	for (size_t i = 0; i < frames; i++)
+		begin[i + 1] += begin[i];
+	for (size_t i = d->first_stack; i < stacks; i++)
+		d->site_stacks.at[before + begin[frame[node[i]]]++] = (uint32_t)i;
+	d->site_stacks.count = before + stacks - d->first_stack;
+	free(begin);
 	d->site_stacks_known = true;
 }
 
@@ -750,13 +765,13 @@ static void decode_sites(struct snap_decoder *d, struct cursor *c)
 	struct snap_snapshot *t = d->t;
 	if (!d->site_stacks_known)
 		list_new_stacks(d, c);
-	size_t most = (size_t)(c->end - c->at);
-	most = most < SNAP_SECTION_ROWS ? most : SNAP_SECTION_ROWS;
-	size_t begin = t->site_stack.count;
+	size_t most = rows_at_most(c), begin = t->site_stack.count;
 	if (c->status == SNAP_OK)
 		c->status = snap_snapshot_reserve_sites(t, begin + most, c->err);
 	if (c->status == SNAP_OK)
 		c->status = snap_vector_reserve(&d->is_explicit, most, &t->budget, c->err);
+	if (c->status == SNAP_OK)
+		c->status = snap_vector_reserve(&d->size_changes, most, &t->budget, c->err);
 	d->rows_begin = begin;
 	d->rows_explicit = 0;
 	d->rows_open = true;
@@ -769,7 +784,7 @@ static void decode_sites(struct snap_decoder *d, struct cursor *c)
 		}
 		t->site_stack.at[begin + rows] = d->site_stacks.at[at];
 		t->site_domain.at[begin + rows] = 0;
-		t->site_size.at[begin + rows] = token >> 2; /* a difference, until the domains are known */
+		d->size_changes.at[rows] = token >> 2;
 		d->is_explicit.at[rows] = token >> 1 & 1;
 		explicit += token >> 1 & 1;
 		at += token & 1;
@@ -778,7 +793,7 @@ static void decode_sites(struct snap_decoder *d, struct cursor *c)
 	d->rows_explicit = explicit;
 	if (c->status < 0)
 		return;
-	t->site_stack.count = t->site_domain.count = t->site_size.count = begin + rows;
+	t->site_stack.count = t->site_domain.count = begin + rows;
 }
 
 static void decode_domains(struct snap_decoder *d, struct cursor *c)
@@ -811,47 +826,106 @@ static void decode_values(struct snap_decoder *d, struct cursor *c)
 	residuals->count = rows;
 }
 
-/* Sizes and values of the SITT that was open, now that all its columns are there. */
-static void finish_rows(struct snap_decoder *d, struct cursor *c)
+/* Sizes of rows [begin, end): they need the domains, which come after them. */
+static void fill_sizes(struct snap_decoder *d, struct cursor *c, size_t begin, size_t end)
 {
 	struct snap_snapshot *t = d->t;
-	size_t end = t->site_stack.count;
-	if (!d->rows_open)
-		return;
-	d->rows_open = false;
-	for (size_t i = d->rows_begin; i < end; i++) {
-		uint64_t size = t->site_size.at[i];
-		bool same_stack = i > d->first_site && t->site_stack.at[i] == t->site_stack.at[i - 1];
-		uint32_t domain = t->site_domain.at[i];
-		if (same_stack && domain == t->site_domain.at[i - 1]) {
-			if (size == 0) {
+	const uint32_t *stack = t->site_stack.at, *domain = t->site_domain.at;
+	uint64_t before = begin > d->first_site ? (uint64_t)snap_numbers_get(&t->site_size, begin - 1) : 0;
+	for (size_t i = begin; i < end; i++) {
+		uint64_t size = d->size_changes.at[i - begin];
+		if (i > d->first_site && stack[i] == stack[i - 1]) {
+			bool ascends = domain[i] == domain[i - 1] ? size > 0 : domain[i] > domain[i - 1];
+			if (!ascends) {
 				damaged(c, "sites do not ascend");
 				return;
 			}
-			size += t->site_size.at[i - 1];
-		} else if (same_stack && domain < t->site_domain.at[i - 1]) {
-			damaged(c, "sites do not ascend");
-			return;
+			if (domain[i] == domain[i - 1])
+				size += before;
 		}
-		/* Neither overflows: differences have 62 bits. */
+		/* The sum cannot overflow: a change has 62 bits. */
 		if (size > SNAP_BLOCK_SIZE_MAX) {
 			damaged(c, "a block size out of range");
 			return;
 		}
-		t->site_size.at[i] = size;
+		before = size;
+		c->status = snap_numbers_set(&t->site_size, i, (int64_t)size, &t->budget, c->err);
+		if (c->status < 0)
+			return;
 	}
-	for (uint32_t k = 0; k < t->column_count; k++) {
-		const int64_t *residual = d->residuals[k].count > 0 ? d->residuals[k].at : NULL;
-		for (size_t i = d->rows_begin; i < end; i++) {
-			int64_t r = k == SNAP_COLUMN_BLOCKS;
-			if (d->is_explicit.at[i - d->rows_begin])
-				r = residual != NULL ? *residual++ : 0;
-			t->values[k].at[i] = value_of(t, k, i, r);
+	t->site_size.count = end;
+}
+
+/* Values of rows [begin, end) of one column from their residuals. */
+static void fill_column(struct snap_decoder *d, struct cursor *c, uint32_t column, size_t begin, size_t end)
+{
+	struct snap_snapshot *t = d->t;
+	struct snap_numbers *values = &t->values[column];
+	const struct snap_i64s *residuals = &d->residuals[column];
+	if (column != SNAP_COLUMN_BLOCKS && values->count == 0) {
+		if (residuals->count == 0)
+			return;
+		/* Up to here all values were as predicted. */
+		size_t all = t->site_stack.count;
+		t->site_stack.count = begin;
+		c->status = snap_snapshot_store_column(t, column, c->err);
+		t->site_stack.count = all;
+	}
+	if (c->status == SNAP_OK)
+		c->status = snap_numbers_reserve(values, end, &t->budget, c->err);
+	const int64_t *residual = residuals->at;
+	for (size_t i = begin; i < end && c->status == SNAP_OK; i++) {
+		int64_t value = column == SNAP_COLUMN_BLOCKS;
+		if (d->is_explicit.at[i - begin])
+			value = residuals->count > 0 ? *residual++ : 0;
+		if (column != SNAP_COLUMN_BLOCKS)
+			value = (int64_t)((uint64_t)value + (uint64_t)snap_snapshot_predicted(t, column, i));
+		c->status = snap_numbers_set(values, i, value, &t->budget, c->err);
+	}
+	values->count = end;
+}
+
+/* Adds rows [begin, end) to the count of live sites and, where no later member can change them, to the
+ * totals. False when the sum of a column leaves 63 bits. */
+static bool add_up(struct snap_decoder *d, size_t begin, size_t end)
+{
+	struct snap_snapshot *t = d->t;
+	uint64_t sums[SNAP_COLUMNS_MAX] = {0}, high = 0;
+	for (size_t i = begin; i < end; i++) {
+		int64_t any = 0;
+		for (uint32_t k = 0; k < t->column_count; k++) {
+			int64_t value = snap_snapshot_value(t, k, i);
+			any |= value;
+			sums[k] += (uint64_t)value;
+			high |= (uint64_t)(value ^ value >> 63);
 		}
-		t->values[k].count = end;
+		d->live += any != 0;
+	}
+	/* 65,536 values below 2^46 cannot overflow 63 bits; others are added with care at END. */
+	d->careful = d->careful || high >> 46 != 0;
+	for (uint32_t k = 0; k < t->column_count && !d->continues; k++)
+		if (__builtin_add_overflow(t->totals[k], (int64_t)sums[k], &t->totals[k]))
+			return false;
+	return true;
+}
+
+/* Sizes and values of the SITT that was open, now that all its columns are there. */
+static void finish_rows(struct snap_decoder *d, struct cursor *c)
+{
+	struct snap_snapshot *t = d->t;
+	size_t begin = d->rows_begin, end = t->site_stack.count;
+	if (!d->rows_open)
+		return;
+	d->rows_open = false;
+	fill_sizes(d, c, begin, end);
+	for (uint32_t k = 0; k < t->column_count && c->status == SNAP_OK; k++) {
+		fill_column(d, c, k, begin, end);
 		d->residuals[k].count = 0;
 	}
-	d->whole_sites = end;
+	if (c->status == SNAP_OK && !add_up(d, begin, end))
+		damaged(c, "the sum of a column does not fit in 63 bits");
+	if (c->status == SNAP_OK)
+		d->whole_sites = end;
 }
 
 static void finish_sites(struct snap_decoder *d, struct cursor *c)
@@ -873,18 +947,6 @@ static uint64_t get_fixed(const uint8_t *p, unsigned bytes)
 	return v;
 }
 
-static size_t live_sites(const struct snap_snapshot *t)
-{
-	size_t live = 0;
-	for (size_t i = 0; i < t->site_stack.count; i++) {
-		int64_t any = 0;
-		for (uint32_t k = 0; k < t->column_count; k++)
-			any |= t->values[k].at[i];
-		live += any != 0;
-	}
-	return live;
-}
-
 static void decode_end(struct snap_decoder *d, struct cursor *c)
 {
 	const struct snap_snapshot *t = d->t;
@@ -901,12 +963,12 @@ static void decode_end(struct snap_decoder *d, struct cursor *c)
 	}
 	if (get_fixed(p + 4, 4) != 0 || get_fixed(p + 8, 8) != t->text_end.count ||
 	    get_fixed(p + 16, 8) != t->frame_file.count || get_fixed(p + 24, 8) != t->node_parent.count ||
-	    get_fixed(p + 32, 8) != t->stack_node.count || get_fixed(p + 40, 8) != live_sites(t)) {
+	    get_fixed(p + 32, 8) != t->stack_node.count || get_fixed(p + 40, 8) != d->live) {
 		damaged(c, "the counts are not those of the sections before");
 		return;
 	}
 	struct snap_error why = {SNAP_OK, 0, SNAP_NO_OFFSET, ""};
-	if (snap_snapshot_sum(d->t, &why) < 0)
+	if ((d->continues || d->careful) && snap_snapshot_sum(d->t, &why) < 0)
 		damaged(c, why.message);
 	d->end.more = flags & SNAP_END_MORE;
 	d->end.digest[0] = get_fixed(p + 48, 8);
@@ -1005,7 +1067,7 @@ static void finish_group(struct snap_decoder *d, enum group group, struct cursor
 		finish_stacks(d, c);
 		break;
 	case CHANGES:
-		finish_changes(d);
+		finish_changes(d, c);
 		break;
 	case SITES:
 		finish_sites(d, c);
@@ -1034,7 +1096,7 @@ enum snap_status snap_decoder_section(struct snap_decoder *d, const struct snap_
 		damaged(&c, "it is empty");
 	if (c.status == SNAP_OK && (rule->tag == SNAP_TAG_CHGI || rule->tag == SNAP_TAG_SITT)) {
 		if (rule->tag == SNAP_TAG_CHGI)
-			finish_changes(d);
+			finish_changes(d, &c);
 		else
 			finish_rows(d, &c);
 	}
@@ -1082,6 +1144,7 @@ static void free_columns(struct snap_decoder *d)
 	snap_vector_free(&d->changes, NULL);
 	snap_vector_free(&d->site_stacks, NULL);
 	snap_vector_free(&d->is_explicit, NULL);
+	snap_vector_free(&d->size_changes, NULL);
 	for (size_t k = 0; k < SNAP_COLUMNS_MAX; k++)
 		snap_vector_free(&d->residuals[k], NULL);
 }
@@ -1146,6 +1209,10 @@ enum snap_status snap_decoder_begin(struct snap_decoder *d, const struct snap_me
 	d->first_stack = (uint32_t)d->t->stack_node.count;
 	d->first_site = (uint32_t)d->t->site_stack.count;
 	d->whole_sites = d->first_site;
+	if (!continues)
+		d->live = 0;
+	d->careful = false;
+	d->loose_leaf = false;
 	d->group = START;
 	d->previous_tag = d->previous_index = 0;
 	d->member_is_whole = false;
@@ -1167,32 +1234,25 @@ struct snap_end snap_decoder_end(const struct snap_decoder *d)
 
 /* Whether the tables of a member that stands alone hold nothing that no site uses; all else that makes a
  * snapshot ordered follows from the order of its sections. */
-static enum snap_status is_ordered(const struct snap_snapshot *t, bool *ordered, struct snap_error *err)
+static enum snap_status is_ordered(const struct snap_decoder *d, bool *ordered, struct snap_error *err)
 {
+	const struct snap_snapshot *t = d->t;
 	size_t nodes = t->node_parent.count, frames = t->frame_file.count, strings = t->text_end.count;
-	uint8_t *used = calloc(nodes + frames + strings + 1, 1);
-	if (used == NULL)
+	*ordered = false;
+	if (d->live != t->site_stack.count || d->loose_leaf)
+		return SNAP_OK;
+	uint8_t *frame = calloc(frames + strings + 1, 1), *string = frame + frames;
+	if (frame == NULL)
 		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
-	uint8_t *frame = used + nodes, *string = frame + frames;
-	for (size_t i = 0; i < t->stack_node.count; i++)
-		used[t->stack_node.at[i]] = 1;
-	size_t count = live_sites(t) == t->site_stack.count;
-	for (size_t i = nodes; i-- > 0;)
-		if (used[i]) {
-			frame[t->node_frame.at[i]] = 1;
-			if (t->node_parent.at[i] != SNAP_NONE)
-				used[t->node_parent.at[i]] = 1;
-		}
-	for (size_t i = 0; i < frames; i++)
-		if (frame[i]) {
-			string[t->frame_file.at[i]] = 1;
-			if (t->frame_function.at[i] != SNAP_NONE)
-				string[t->frame_function.at[i]] = 1;
-		}
-	for (size_t i = 0; i < nodes + frames + strings; i++)
-		count += used[i];
-	*ordered = count == nodes + frames + strings + 1;
-	free(used);
+	for (size_t i = 0; i < nodes; i++)
+		frame[t->node_frame.at[i]] = 1;
+	for (size_t i = 0; i < frames; i++) {
+		string[t->frame_file.at[i]] = 1;
+		if (t->frame_function.at[i] != SNAP_NONE)
+			string[t->frame_function.at[i]] = 1;
+	}
+	*ordered = memchr(frame, 0, frames + strings) == NULL;
+	free(frame);
 	return SNAP_OK;
 }
 
@@ -1203,7 +1263,7 @@ enum snap_status snap_decoder_take(struct snap_decoder *d, bool keep, struct sna
 	enum snap_status status = SNAP_OK;
 	*out = NULL;
 	if (!keep && !d->continues)
-		status = is_ordered(d->t, &ordered, err);
+		status = is_ordered(d, &ordered, err);
 	if (status < 0)
 		return status;
 	d->t->canonical = d->canonical;
@@ -1233,13 +1293,14 @@ enum snap_status snap_decoder_salvage(struct snap_decoder *d, struct snap_snapsh
 		/* Tables may be half made. What the members before made is whole, but not of this member. */
 		snap_vector_free(&t->site_stack, &t->budget);
 		snap_vector_free(&t->site_domain, &t->budget);
-		snap_vector_free(&t->site_size, &t->budget);
+		snap_numbers_free(&t->site_size, &t->budget);
 		for (uint32_t k = 0; k < SNAP_COLUMNS_MAX; k++)
-			snap_vector_free(&t->values[k], &t->budget);
+			snap_numbers_free(&t->values[k], &t->budget);
 	} else {
 		t->site_stack.count = t->site_domain.count = t->site_size.count = d->whole_sites;
 		for (uint32_t k = 0; k < t->column_count; k++)
-			t->values[k].count = d->whole_sites;
+			if (t->values[k].count > 0)
+				t->values[k].count = d->whole_sites;
 	}
 	if (d->group <= COLUMNS && !d->continues)
 		snap_snapshot_set_columns(t, false);

@@ -488,7 +488,7 @@ static void encode_changes(struct snap_encoder *e, const struct snap_member *m)
 
 static bool is_explicit(const struct snap_snapshot *s, size_t site)
 {
-	if (s->values[SNAP_COLUMN_BLOCKS].at[site] != 1)
+	if (snap_numbers_get(&s->values[SNAP_COLUMN_BLOCKS], site) != 1)
 		return true;
 	for (uint32_t c = 1; c < s->column_count; c++)
 		if (snap_residual(s, c, site) != 0)
@@ -533,7 +533,9 @@ static void encode_sites(struct snap_encoder *e, const struct snap_member *m)
 		for (size_t i = at; i < end_row && row(e); i++) {
 			bool goes_on = i > m->first_site && stack[i] == stack[i - 1] &&
 			               s->site_domain.at[i] == s->site_domain.at[i - 1];
-			uint64_t size = s->site_size.at[i] - (goes_on ? s->site_size.at[i - 1] : 0);
+			uint64_t size = (uint64_t)snap_numbers_get(&s->site_size, i);
+			if (goes_on)
+				size -= (uint64_t)snap_numbers_get(&s->site_size, i - 1);
 			bool last = i + 1 == count || stack[i + 1] != stack[i];
 			put_uint(e, size << 2 | (uint64_t)is_explicit(s, i) << 1 | last);
 		}

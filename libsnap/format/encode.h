@@ -40,13 +40,10 @@ void snap_encoder_free(struct snap_encoder *e);
 /* value - what its predictor says; see section 5.2 of the format. The arithmetic wraps around. */
 static inline int64_t snap_residual(const struct snap_snapshot *s, uint32_t column, size_t site)
 {
-	const struct snap_column_info *c = &s->columns[column];
-	uint64_t value = (uint64_t)s->values[column].at[site];
-	if (c->predictor == SNAP_PREDICT_SAME)
-		value -= (uint64_t)s->values[c->from].at[site];
-	else if (c->predictor == SNAP_PREDICT_SIZE_TIMES)
-		value -= s->site_size.at[site] * (uint64_t)s->values[c->from].at[site];
-	return (int64_t)value;
+	if (s->values[column].count == 0)
+		return 0;
+	return (int64_t)((uint64_t)snap_numbers_get(&s->values[column], site) -
+	                 (uint64_t)snap_snapshot_predicted(s, column, site));
 }
 
 #endif

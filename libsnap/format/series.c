@@ -100,7 +100,8 @@ static enum snap_status index_site(struct snap_series *series, uint32_t i, struc
 {
 	const struct snap_snapshot *t = series->t;
 	return insert(series, &series->sites,
-	              site_key_hash(t->site_stack.at[i], t->site_domain.at[i], t->site_size.at[i]), i, err);
+	              site_key_hash(t->site_stack.at[i], t->site_domain.at[i],
+	                            (uint64_t)snap_numbers_get(&t->site_size, i)), i, err);
 }
 
 /* Numbers a new pair behind the other callees of its caller. */
@@ -534,58 +535,58 @@ static enum snap_status add_stacks(struct addition *a, const uint64_t *hashes, c
 static uint32_t find_site(const struct addition *a, size_t i)
 {
 	uint32_t stack = a->stack[a->s->site_stack.at[i]], domain = a->s->site_domain.at[i];
-	uint64_t size = a->s->site_size.at[i], hash = site_key_hash(stack, domain, size);
+	uint64_t size = (uint64_t)snap_numbers_get(&a->s->site_size, i), hash = site_key_hash(stack, domain, size);
 	size_t cursor = snap_index_start(&a->series->sites, hash);
 	uint32_t found;
 	while ((found = snap_index_next(&a->series->sites, hash, &cursor)) != SNAP_INDEX_NONE)
 		if (a->t->site_stack.at[found] == stack && a->t->site_domain.at[found] == domain &&
-		    a->t->site_size.at[found] == size)
+		    (uint64_t)snap_numbers_get(&a->t->site_size, found) == size)
 			break;
 	return found;
 }
 
-/* Values of the new snapshot for the sites in the tables; the rows of the others go to a->rows. */
+/* Gives the sites in the tables their values in the new snapshot and notes what changes; the rows of
+ * sites that are not in the tables go to a->rows. */
 static enum snap_status change_sites(struct addition *a, size_t *missing)
 {
 	struct snap_series *series = a->series;
 	struct snap_snapshot *t = a->t;
 	size_t columns = t->column_count, sites = t->site_stack.count;
-	int64_t *residuals = malloc((sites * columns + 1) * sizeof *residuals);
-	if (residuals == NULL)
+	int64_t *values = calloc(sites * columns + 1, sizeof *values);
+	if (values == NULL)
 		return snap_fail(a->err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
-	for (size_t i = 0; i < sites; i++)
-		for (uint32_t c = 0; c < columns; c++)
-			residuals[i * columns + c] = snap_residual(t, c, i);
-	for (uint32_t c = 0; c < columns; c++)
-		if (sites > 0)
-			memset(t->values[c].at, 0, sites * sizeof *t->values[c].at);
 	*missing = 0;
 	for (uint32_t i = 0; i < a->s->site_stack.count; i++) {
 		uint32_t found = find_site(a, i);
 		if (found == SNAP_INDEX_NONE)
-			a->rows[(*missing)++] = (struct snap_keyed){a->s->site_size.at[i], i};
+			a->rows[(*missing)++] = (struct snap_keyed){(uint64_t)snap_numbers_get(&a->s->site_size, i), i};
 		else
 			for (uint32_t c = 0; c < columns; c++)
-				t->values[c].at[found] += a->s->values[c].at[i];
+				values[found * columns + c] += snap_snapshot_value(a->s, c, i);
 	}
 	series->changed.count = 0;
 	for (uint32_t c = 0; c < columns; c++)
 		series->changes[c].count = 0;
 	enum snap_status status = SNAP_OK;
 	for (uint32_t i = 0; i < sites && status == SNAP_OK; i++) {
-		int64_t changes[SNAP_COLUMNS_MAX];
+		int64_t before[SNAP_COLUMNS_MAX];
 		bool any = false;
 		for (uint32_t c = 0; c < columns; c++) {
-			changes[c] = (int64_t)((uint64_t)snap_residual(t, c, i) - (uint64_t)residuals[i * columns + c]);
-			any = any || changes[c] != 0;
+			before[c] = snap_residual(t, c, i);
+			any = any || snap_snapshot_value(t, c, i) != values[i * columns + c];
 		}
 		if (!any)
 			continue;
-		status = snap_vector_push(&series->changed, i, &t->budget, a->err);
 		for (uint32_t c = 0; c < columns && status == SNAP_OK; c++)
-			status = snap_vector_push(&series->changes[c], changes[c], &t->budget, a->err);
+			status = snap_snapshot_set_value(t, c, i, values[i * columns + c], a->err);
+		if (status == SNAP_OK)
+			status = snap_vector_push(&series->changed, i, &t->budget, a->err);
+		for (uint32_t c = 0; c < columns && status == SNAP_OK; c++) {
+			int64_t change = (int64_t)((uint64_t)snap_residual(t, c, i) - (uint64_t)before[c]);
+			status = snap_vector_push(&series->changes[c], change, &t->budget, a->err);
+		}
 	}
-	free(residuals);
+	free(values);
 	return status;
 }
 
@@ -612,13 +613,18 @@ static enum snap_status add_sites(struct addition *a, size_t count)
 		int64_t values[SNAP_COLUMNS_MAX];
 		struct snap_site site = snap_snapshot_site(s, rows[i].row, values);
 		uint32_t last = (uint32_t)t->site_stack.count - 1, stack = a->stack[site.stack];
+		enum snap_status status = SNAP_OK;
 		if (i > 0 && t->site_stack.at[last] == stack && t->site_domain.at[last] == site.domain &&
-		    t->site_size.at[last] == site.size) {
+		    (uint64_t)snap_numbers_get(&t->site_size, last) == site.size) {
 			for (uint32_t c = 0; c < t->column_count; c++)
-				t->values[c].at[last] += values[c];
+				values[c] += snap_snapshot_value(t, c, last);
+			for (uint32_t c = 0; c < t->column_count && status == SNAP_OK; c++)
+				status = snap_snapshot_set_value(t, c, last, values[c], a->err);
+			if (status < 0)
+				return status;
 			continue;
 		}
-		enum snap_status status = snap_snapshot_push_site(t, stack, site.domain, site.size, values, a->err);
+		status = snap_snapshot_push_site(t, stack, site.domain, site.size, values, a->err);
 		if (status == SNAP_OK)
 			status = index_site(a->series, last + 1, a->err);
 		if (status < 0)

@@ -210,7 +210,8 @@ static enum snap_status find_site(struct snap_builder *b, uint32_t stack, uint32
 	uint64_t hash = snap_mix(snap_mix(((uint64_t)domain << 32 | stack) + 1) + size);
 	size_t cursor = snap_index_start(&b->sites, hash);
 	for (uint32_t i; (i = snap_index_next(&b->sites, hash, &cursor)) != SNAP_INDEX_NONE;)
-		if (s->site_stack.at[i] == stack && s->site_size.at[i] == size && s->site_domain.at[i] == domain) {
+		if (s->site_stack.at[i] == stack && (uint64_t)snap_numbers_get(&s->site_size, i) == size &&
+		    s->site_domain.at[i] == domain) {
 			*site = i;
 			return SNAP_OK;
 		}
@@ -225,35 +226,47 @@ static enum snap_status find_site(struct snap_builder *b, uint32_t stack, uint32
 	return SNAP_OK;
 }
 
-static enum snap_status add(int64_t *sum, int64_t value, struct snap_error *err)
+static enum snap_status site_overflow(struct snap_error *err)
 {
-	if (__builtin_add_overflow(*sum, value, sum))
-		return snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET, "the sum of a site does not fit in 63 bits");
-	return SNAP_OK;
+	return snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET, "the sum of a site does not fit in 63 bits");
 }
 
 enum snap_status snap_builder_add(struct snap_builder *b, uint32_t stack, uint32_t domain, uint64_t size,
                                   int64_t blocks, struct snap_error *err)
 {
+	struct snap_numbers *column = &b->s->values[SNAP_COLUMN_BLOCKS];
 	uint32_t site;
 	enum snap_status status = find_site(b, stack, domain, size, &site, err);
-	int64_t bytes;
-	if (status == SNAP_OK && __builtin_mul_overflow((int64_t)size, blocks, &bytes))
-		status = snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET, "the sum of a site does not fit in 63 bits");
-	if (status == SNAP_OK)
-		status = add(&b->s->values[SNAP_COLUMN_BLOCKS].at[site], blocks, err);
-	if (status == SNAP_OK)
-		status = add(&b->s->values[SNAP_COLUMN_BYTES].at[site], bytes, err);
-	return status;
+	if (status < 0)
+		return status;
+	int64_t sum, bytes;
+	if (b->s->column_count == 2 && b->s->values[SNAP_COLUMN_BYTES].count == 0) {
+		/* Bytes follow from blocks by themselves. */
+		if (__builtin_add_overflow(snap_numbers_get(column, site), blocks, &sum) ||
+		    __builtin_mul_overflow((int64_t)size, sum, &bytes))
+			return site_overflow(err);
+		return snap_numbers_set(column, site, sum, &b->s->budget, err);
+	}
+	int64_t values[SNAP_COLUMNS_MAX] = {blocks};
+	if (__builtin_mul_overflow((int64_t)size, blocks, &values[SNAP_COLUMN_BYTES]))
+		return site_overflow(err);
+	return snap_builder_add_values(b, stack, domain, size, values, err);
 }
 
 enum snap_status snap_builder_add_values(struct snap_builder *b, uint32_t stack, uint32_t domain, uint64_t size,
                                          const int64_t *values, struct snap_error *err)
 {
 	uint32_t site;
+	int64_t sums[SNAP_COLUMNS_MAX];
 	enum snap_status status = find_site(b, stack, domain, size, &site, err);
+	if (status < 0)
+		return status;
+	/* All before any is set: what is predicted moves with what it is predicted from. */
+	for (uint32_t c = 0; c < b->s->column_count; c++)
+		if (__builtin_add_overflow(snap_snapshot_value(b->s, c, site), values[c], &sums[c]))
+			return site_overflow(err);
 	for (uint32_t c = 0; status == SNAP_OK && c < b->s->column_count; c++)
-		status = add(&b->s->values[c].at[site], values[c], err);
+		status = snap_snapshot_set_value(b->s, c, site, sums[c], err);
 	return status;
 }
 

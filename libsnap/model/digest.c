@@ -145,9 +145,9 @@ enum snap_status snap_snapshot_digest(const struct snap_snapshot *s, uint64_t di
 	uint64_t m = meta_hash(s->meta);
 	uint64_t d0 = snap_mix(m), d1 = snap_mix(m + 1);
 	for (size_t i = 0; i < s->site_stack.count; i++) {
-		uint64_t e = hashes[s->site_stack.at[i]] + s->site_domain.at[i] * k6 + s->site_size.at[i] * k7;
+		uint64_t e = hashes[s->site_stack.at[i]] + s->site_domain.at[i] * k6 + (uint64_t)snap_numbers_get(&s->site_size, i) * k7;
 		for (uint32_t c = 0; c < s->column_count; c++)
-			e += (uint64_t)s->values[c].at[i] * column_hash[c];
+			e += (uint64_t)snap_snapshot_value(s, c, i) * column_hash[c];
 		d0 += snap_mix(e);
 		d1 += snap_mix(e ^ UINT64_C(0x6A09E667F3BCC909));
 	}

@@ -16,10 +16,11 @@ struct renumbering {
 	uint32_t *order;                   /* likewise */
 };
 
+/* What is predicted from nothing is nothing, so stored columns decide. */
 static bool is_live(const struct snap_snapshot *s, size_t site)
 {
 	for (uint32_t c = 0; c < s->column_count; c++)
-		if (s->values[c].at[site] != 0)
+		if (s->values[c].count > 0 && snap_numbers_get(&s->values[c], site) != 0)
 			return true;
 	return false;
 }
@@ -202,7 +203,8 @@ static void order_sites_of_stack(struct renumbering *r, size_t begin, size_t end
 	if (count < 2)
 		return;
 	for (size_t i = 0; i < count; i++)
-		r->rows[i] = (struct snap_keyed){s->site_size.at[r->order[begin + i]], r->order[begin + i]};
+		r->rows[i] = (struct snap_keyed){
+			(uint64_t)snap_numbers_get(&s->site_size, r->order[begin + i]), r->order[begin + i]};
 	struct snap_keyed *rows = snap_sort(r->rows, r->scratch, count);
 	for (size_t i = 0; i < count; i++)
 		rows[i].key = s->site_domain.at[rows[i].row];
@@ -210,7 +212,8 @@ static void order_sites_of_stack(struct renumbering *r, size_t begin, size_t end
 	for (size_t i = 0; i < count; i++) {
 		r->order[begin + i] = rows[i].row;
 		r->repeated = r->repeated || (i > 0 && rows[i].key == rows[i - 1].key &&
-		                              s->site_size.at[rows[i].row] == s->site_size.at[rows[i - 1].row]);
+		                              snap_numbers_get(&s->site_size, rows[i].row) ==
+		                                      snap_numbers_get(&s->site_size, rows[i - 1].row));
 	}
 }
 
@@ -246,19 +249,18 @@ static enum snap_status order_sites(struct renumbering *r, struct snap_error *er
 	enum snap_status status = snap_snapshot_reserve_sites(r->to, live, err);
 	if (status < 0)
 		return status;
-	for (size_t i = 0; i < live; i++) {
+	for (size_t i = 0; i < live && status == SNAP_OK; i++) {
 		uint32_t old = r->order[i];
 		r->to->site_stack.at[i] = r->stack[s->site_stack.at[old]];
 		r->to->site_domain.at[i] = s->site_domain.at[old];
-		r->to->site_size.at[i] = s->site_size.at[old];
+		status = snap_numbers_push(&r->to->site_size, snap_numbers_get(&s->site_size, old), &r->to->budget, err);
 	}
-	r->to->site_stack.count = r->to->site_domain.count = r->to->site_size.count = live;
-	for (uint32_t c = 0; c < s->column_count; c++) {
-		for (size_t i = 0; i < live; i++)
-			r->to->values[c].at[i] = s->values[c].at[r->order[i]];
-		r->to->values[c].count = live;
-	}
-	return SNAP_OK;
+	r->to->site_stack.count = r->to->site_domain.count = live;
+	for (uint32_t c = 0; c < s->column_count; c++)
+		for (size_t i = 0; i < live && s->values[c].count > 0 && status == SNAP_OK; i++)
+			status = snap_numbers_push(&r->to->values[c], snap_numbers_get(&s->values[c], r->order[i]),
+			                           &r->to->budget, err);
+	return status;
 }
 
 static size_t largest_table(const struct snap_snapshot *s)

@@ -109,10 +109,11 @@ enum snap_status snap_snapshot_copy(struct snap_snapshot **out, const struct sna
 	COPY(stack_total);
 	COPY(site_stack);
 	COPY(site_domain);
-	COPY(site_size);
-	for (uint32_t c = 0; c < from->column_count; c++)
-		COPY(values[c]);
 #undef COPY
+	if (status == SNAP_OK)
+		status = snap_numbers_copy(&s->site_size, &from->site_size, &s->budget, err);
+	for (uint32_t c = 0; status == SNAP_OK && c < from->column_count; c++)
+		status = snap_numbers_copy(&s->values[c], &from->values[c], &s->budget, err);
 	if (status < 0) {
 		snap_snapshot_free(s);
 		return status;
@@ -140,9 +141,9 @@ void snap_snapshot_free(struct snap_snapshot *s)
 	snap_vector_free(&s->stack_total, NULL);
 	snap_vector_free(&s->site_stack, NULL);
 	snap_vector_free(&s->site_domain, NULL);
-	snap_vector_free(&s->site_size, NULL);
+	snap_numbers_free(&s->site_size, NULL);
 	for (size_t c = 0; c < SNAP_COLUMNS_MAX; c++)
-		snap_vector_free(&s->values[c], NULL);
+		snap_numbers_free(&s->values[c], NULL);
 	free(s);
 }
 
@@ -196,17 +197,22 @@ enum snap_status snap_snapshot_push_frame(struct snap_snapshot *s, uint32_t file
 	return SNAP_OK;
 }
 
+enum snap_status snap_snapshot_reserve_nodes(struct snap_snapshot *s, size_t n, struct snap_error *err)
+{
+	if (n > SNAP_ROWS_MAX)
+		return table_full("stack nodes", err);
+	enum snap_status status = snap_vector_reserve(&s->node_parent, n, &s->budget, err);
+	if (status == SNAP_OK)
+		status = snap_vector_reserve(&s->node_frame, n, &s->budget, err);
+	if (status == SNAP_OK)
+		status = snap_vector_reserve(&s->node_depth, n, &s->budget, err);
+	return status;
+}
+
 enum snap_status snap_snapshot_push_node(struct snap_snapshot *s, uint32_t parent, uint32_t frame, uint32_t depth,
                                          struct snap_error *err)
 {
-	size_t n = s->node_parent.count;
-	if (n >= SNAP_ROWS_MAX)
-		return table_full("stack nodes", err);
-	enum snap_status status = snap_vector_reserve(&s->node_parent, n + 1, &s->budget, err);
-	if (status == SNAP_OK)
-		status = snap_vector_reserve(&s->node_frame, n + 1, &s->budget, err);
-	if (status == SNAP_OK)
-		status = snap_vector_reserve(&s->node_depth, n + 1, &s->budget, err);
+	enum snap_status status = snap_snapshot_reserve_nodes(s, s->node_parent.count + 1, err);
 	if (status < 0)
 		return status;
 	s->node_parent.at[s->node_parent.count++] = parent;
@@ -215,17 +221,22 @@ enum snap_status snap_snapshot_push_node(struct snap_snapshot *s, uint32_t paren
 	return SNAP_OK;
 }
 
+enum snap_status snap_snapshot_reserve_stacks(struct snap_snapshot *s, size_t n, struct snap_error *err)
+{
+	if (n > SNAP_ROWS_MAX)
+		return table_full("stacks", err);
+	enum snap_status status = snap_vector_reserve(&s->stack_node, n, &s->budget, err);
+	if (status == SNAP_OK)
+		status = snap_vector_reserve(&s->stack_length, n, &s->budget, err);
+	if (status == SNAP_OK)
+		status = snap_vector_reserve(&s->stack_total, n, &s->budget, err);
+	return status;
+}
+
 enum snap_status snap_snapshot_push_stack(struct snap_snapshot *s, uint32_t node, uint32_t length, uint32_t total,
                                           struct snap_error *err)
 {
-	size_t n = s->stack_node.count;
-	if (n >= SNAP_ROWS_MAX)
-		return table_full("stacks", err);
-	enum snap_status status = snap_vector_reserve(&s->stack_node, n + 1, &s->budget, err);
-	if (status == SNAP_OK)
-		status = snap_vector_reserve(&s->stack_length, n + 1, &s->budget, err);
-	if (status == SNAP_OK)
-		status = snap_vector_reserve(&s->stack_total, n + 1, &s->budget, err);
+	enum snap_status status = snap_snapshot_reserve_stacks(s, s->stack_node.count + 1, err);
 	if (status < 0)
 		return status;
 	s->stack_node.at[s->stack_node.count++] = node;
@@ -242,38 +253,71 @@ enum snap_status snap_snapshot_reserve_sites(struct snap_snapshot *s, size_t n, 
 	if (status == SNAP_OK)
 		status = snap_vector_reserve(&s->site_domain, n, &s->budget, err);
 	if (status == SNAP_OK)
-		status = snap_vector_reserve(&s->site_size, n, &s->budget, err);
+		status = snap_numbers_reserve(&s->site_size, n, &s->budget, err);
 	for (uint32_t c = 0; status == SNAP_OK && c < s->column_count; c++)
-		status = snap_vector_reserve(&s->values[c], n, &s->budget, err);
+		if (c == 0 || s->values[c].count > 0)
+			status = snap_numbers_reserve(&s->values[c], n, &s->budget, err);
 	return status;
+}
+
+enum snap_status snap_snapshot_store_column(struct snap_snapshot *s, uint32_t column, struct snap_error *err)
+{
+	struct snap_numbers stored = {.count = 0};
+	enum snap_status status = snap_numbers_reserve(&stored, s->site_stack.count, &s->budget, err);
+	for (size_t i = 0; status == SNAP_OK && i < s->site_stack.count; i++)
+		status = snap_numbers_push(&stored, snap_snapshot_predicted(s, column, i), &s->budget, err);
+	if (status < 0) {
+		snap_numbers_free(&stored, &s->budget);
+		return status;
+	}
+	s->values[column] = stored;
+	return SNAP_OK;
+}
+
+enum snap_status snap_snapshot_set_value(struct snap_snapshot *s, uint32_t column, size_t site, int64_t value,
+                                         struct snap_error *err)
+{
+	if (s->values[column].count == 0) {
+		if (value == snap_snapshot_predicted(s, column, site))
+			return SNAP_OK;
+		enum snap_status status = snap_snapshot_store_column(s, column, err);
+		if (status < 0)
+			return status;
+	}
+	return snap_numbers_set(&s->values[column], site, value, &s->budget, err);
 }
 
 enum snap_status snap_snapshot_push_site(struct snap_snapshot *s, uint32_t stack, uint32_t domain, uint64_t size,
                                          const int64_t *values, struct snap_error *err)
 {
-	enum snap_status status = snap_snapshot_reserve_sites(s, s->site_stack.count + 1, err);
+	size_t site = s->site_stack.count;
+	enum snap_status status = snap_snapshot_reserve_sites(s, site + 1, err);
+	if (status == SNAP_OK)
+		status = snap_numbers_push(&s->site_size, (int64_t)size, &s->budget, err);
 	if (status < 0)
 		return status;
 	s->site_stack.at[s->site_stack.count++] = stack;
 	s->site_domain.at[s->site_domain.count++] = domain;
-	s->site_size.at[s->site_size.count++] = size;
-	for (uint32_t c = 0; c < s->column_count; c++)
-		s->values[c].at[s->values[c].count++] = values[c];
-	return SNAP_OK;
+	for (uint32_t c = 0; c < s->column_count && status == SNAP_OK; c++) {
+		if (c == 0 || s->values[c].count > 0)
+			status = snap_numbers_push(&s->values[c], values[c], &s->budget, err);
+		else
+			status = snap_snapshot_set_value(s, c, site, values[c], err);
+	}
+	return status;
 }
 
 enum snap_status snap_snapshot_sum(struct snap_snapshot *s, struct snap_error *err)
 {
 	for (uint32_t c = 0; c < s->column_count; c++) {
 		int64_t sum = 0, magnitude = 0;
-		const int64_t *v = s->values[c].at;
-		for (size_t i = 0; i < s->values[c].count; i++) {
-			int64_t size;
-			if (__builtin_sub_overflow(0, v[i] < 0 ? v[i] : -v[i], &size) ||
+		for (size_t i = 0; i < s->site_stack.count; i++) {
+			int64_t value = snap_snapshot_value(s, c, i), size;
+			if (__builtin_sub_overflow(0, value < 0 ? value : -value, &size) ||
 			    __builtin_add_overflow(magnitude, size, &magnitude))
 				return snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET,
 				                 "the sum of column %s does not fit in 63 bits", s->columns[c].name);
-			sum += v[i];
+			sum += value;
 		}
 		s->totals[c] = sum;
 	}
@@ -358,8 +402,9 @@ size_t snap_snapshot_sites(const struct snap_snapshot *s)
 struct snap_site snap_snapshot_site(const struct snap_snapshot *s, size_t i, int64_t buffer[SNAP_COLUMNS_MAX])
 {
 	for (uint32_t c = 0; c < s->column_count; c++)
-		buffer[c] = s->values[c].at[i];
-	return (struct snap_site){s->site_stack.at[i], s->site_domain.at[i], s->site_size.at[i], buffer};
+		buffer[c] = snap_snapshot_value(s, c, i);
+	return (struct snap_site){s->site_stack.at[i], s->site_domain.at[i],
+	                          (uint64_t)snap_numbers_get(&s->site_size, i), buffer};
 }
 
 struct snap_stack snap_snapshot_stack(const struct snap_snapshot *s, uint32_t stack)
@@ -390,7 +435,7 @@ int64_t snap_snapshot_truncated_bytes(const struct snap_snapshot *s)
 	for (size_t i = 0; i < s->site_stack.count; i++) {
 		uint32_t stack = s->site_stack.at[i];
 		if (s->stack_total.at[stack] > s->stack_length.at[stack])
-			bytes += s->values[SNAP_COLUMN_BYTES].at[i];
+			bytes += snap_snapshot_value(s, SNAP_COLUMN_BYTES, i);
 	}
 	return bytes;
 }

@@ -5,6 +5,7 @@
 #include <snap/limits.h>
 #include <snap/snapshot.h>
 
+#include "base/numbers.h"
 #include "base/vector.h"
 
 #define SNAP_NONE UINT32_MAX
@@ -52,8 +53,10 @@ struct snap_snapshot {
 	struct snap_u16s stack_length, stack_total;
 
 	struct snap_u32s site_stack, site_domain;
-	struct snap_u64s site_size;
-	struct snap_i64s values[SNAP_COLUMNS_MAX];
+	struct snap_numbers site_size;
+	/* A column all of whose values are what its predictor says has no memory (count 0): bytes, nearly
+	 * always. Column 0 has no predictor and is always there. See snap_snapshot_value. */
+	struct snap_numbers values[SNAP_COLUMNS_MAX];
 
 	int64_t totals[SNAP_COLUMNS_MAX]; /* sums of values; set when ordered */
 	struct snap_budget budget;        /* of all tables above */
@@ -62,6 +65,33 @@ struct snap_snapshot {
 /* An empty snapshot with empty metadata. `limits` may be NULL. */
 enum snap_status snap_snapshot_new(struct snap_snapshot **out, const struct snap_limits *limits,
                                    struct snap_error *err);
+
+/* What a column's predictor says of a site. The arithmetic wraps around. */
+static inline int64_t snap_snapshot_predicted(const struct snap_snapshot *s, uint32_t column, size_t site);
+
+/* The value of a column at a site, stored or not. */
+static inline int64_t snap_snapshot_value(const struct snap_snapshot *s, uint32_t column, size_t site)
+{
+	return s->values[column].count != 0 ? snap_numbers_get(&s->values[column], site)
+	                                    : snap_snapshot_predicted(s, column, site);
+}
+
+static inline int64_t snap_snapshot_predicted(const struct snap_snapshot *s, uint32_t column, size_t site)
+{
+	const struct snap_column_info *c = &s->columns[column];
+	if (c->predictor == SNAP_PREDICT_NOTHING)
+		return 0;
+	uint64_t from = (uint64_t)snap_snapshot_value(s, c->from, site);
+	return (int64_t)(c->predictor == SNAP_PREDICT_SAME ? from
+	                                                   : (uint64_t)snap_numbers_get(&s->site_size, site) * from);
+}
+
+/* Makes a column be stored, from what is predicted. */
+enum snap_status snap_snapshot_store_column(struct snap_snapshot *s, uint32_t column, struct snap_error *err);
+
+/* Sets the value of a site that is there; columns it is predicted from must be set before. */
+enum snap_status snap_snapshot_set_value(struct snap_snapshot *s, uint32_t column, size_t site, int64_t value,
+                                         struct snap_error *err);
 
 /* Sets the columns of a plain snapshot, or of a diff. */
 void snap_snapshot_set_columns(struct snap_snapshot *s, bool diff);
@@ -79,7 +109,9 @@ enum snap_status snap_snapshot_push_node(struct snap_snapshot *s, uint32_t paren
                                          struct snap_error *err);
 enum snap_status snap_snapshot_push_stack(struct snap_snapshot *s, uint32_t node, uint32_t length, uint32_t total,
                                           struct snap_error *err);
-/* Room for n sites in all. */
+/* Room for n rows in all; SNAP_ERR_LIMIT above SNAP_ROWS_MAX. */
+enum snap_status snap_snapshot_reserve_nodes(struct snap_snapshot *s, size_t n, struct snap_error *err);
+enum snap_status snap_snapshot_reserve_stacks(struct snap_snapshot *s, size_t n, struct snap_error *err);
 enum snap_status snap_snapshot_reserve_sites(struct snap_snapshot *s, size_t n, struct snap_error *err);
 enum snap_status snap_snapshot_push_site(struct snap_snapshot *s, uint32_t stack, uint32_t domain, uint64_t size,
                                          const int64_t *values, struct snap_error *err);

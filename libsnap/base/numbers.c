@@ -1,0 +1,49 @@
+/* Arrays of numbers; see numbers.h. */
+#include "base/numbers.h"
+
+#include <string.h>
+
+static size_t width(const struct snap_numbers *n)
+{
+	return n->is_wide ? sizeof *n->wide : sizeof *n->narrow;
+}
+
+enum snap_status snap_numbers_reserve(struct snap_numbers *n, size_t need, struct snap_budget *budget,
+                                      struct snap_error *err)
+{
+	return need <= n->capacity ? SNAP_OK
+	                           : snap_vector_reserve_(&n->at, &n->capacity, width(n), need, budget, err);
+}
+
+enum snap_status snap_numbers_widen(struct snap_numbers *n, struct snap_budget *budget, struct snap_error *err)
+{
+	struct snap_numbers wide = {.is_wide = true};
+	enum snap_status status = snap_numbers_reserve(&wide, n->capacity > 0 ? n->capacity : 1, budget, err);
+	if (status < 0)
+		return status;
+	/* All that there is room for: a caller may have filled more than it has counted yet. */
+	for (size_t i = 0; i < n->capacity; i++)
+		wide.wide[i] = n->narrow[i];
+	wide.count = n->count;
+	snap_numbers_free(n, budget);
+	*n = wide;
+	return SNAP_OK;
+}
+
+enum snap_status snap_numbers_copy(struct snap_numbers *n, const struct snap_numbers *from,
+                                   struct snap_budget *budget, struct snap_error *err)
+{
+	n->is_wide = from->is_wide;
+	enum snap_status status = snap_numbers_reserve(n, from->count, budget, err);
+	if (status == SNAP_OK && from->count > 0)
+		memcpy(n->at, from->at, from->count * width(n));
+	if (status == SNAP_OK)
+		n->count = from->count;
+	return status;
+}
+
+void snap_numbers_free(struct snap_numbers *n, struct snap_budget *budget)
+{
+	snap_vector_free_(&n->at, &n->count, &n->capacity, width(n), budget);
+	n->is_wide = false;
+}
