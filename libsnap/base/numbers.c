@@ -30,6 +30,37 @@ enum snap_status snap_numbers_widen(struct snap_numbers *n, struct snap_budget *
 	return SNAP_OK;
 }
 
+enum snap_status snap_numbers_append(struct snap_numbers *n, const int64_t *values, size_t count,
+                                     struct snap_budget *budget, struct snap_error *err)
+{
+	uint64_t high = 0;
+	for (size_t i = 0; i < count; i++)
+		high |= (uint64_t)(values[i] ^ values[i] >> 63);
+	enum snap_status status = SNAP_OK;
+	if (high >> 31 != 0 && !n->is_wide)
+		status = snap_numbers_widen(n, budget, err);
+	if (status == SNAP_OK)
+		status = snap_numbers_reserve(n, n->count + count, budget, err);
+	if (status < 0 || count == 0)
+		return status;
+	if (n->is_wide)
+		memcpy(n->wide + n->count, values, count * sizeof *values);
+	else
+		for (size_t i = 0; i < count; i++)
+			n->narrow[n->count + i] = (int32_t)values[i];
+	n->count += count;
+	return SNAP_OK;
+}
+
+void snap_numbers_read(const struct snap_numbers *n, size_t begin, size_t count, int64_t *values)
+{
+	if (n->is_wide)
+		memcpy(values, n->wide + begin, count * sizeof *values);
+	else
+		for (size_t i = 0; i < count; i++)
+			values[i] = n->narrow[begin + i];
+}
+
 enum snap_status snap_numbers_copy(struct snap_numbers *n, const struct snap_numbers *from,
                                    struct snap_budget *budget, struct snap_error *err)
 {

@@ -9,10 +9,14 @@
 /* Sections that make one table together, in their order in a member. */
 enum group { START, META, COLUMNS, RULE, STRINGS, FRAMES, PAIRS, NODES, STACKS, CHANGES, OLD_STACKS, SITES, END };
 
+/* Bits of a NODE token. */
+enum { NODE_LAST = 1, NODE_CHILDREN = 2, NODE_STACK = 4, NODE_SHIFT = 3 };
+
 /* A list of siblings that is being read. */
 struct level {
 	uint32_t parent; /* SNAP_NONE = the virtual root */
 	uint32_t next;   /* the least callee number that the next sibling may have; for roots a frame */
+	uint32_t callee, callees; /* where the callees of the parent's frame begin, and how many there are */
 	bool closes;     /* the node that opened it was the last of its own list */
 };
 
@@ -45,11 +49,11 @@ struct snap_decoder {
 	size_t caller_at;             /* PRST: the place in `callers`, */
 	bool caller_begun;
 	uint32_t callee_before;
-	struct snap_u32s pair_caller, pair_callee;
+	struct snap_u32s pair_end;    /* by caller in `callers`: where its callees end in pair_callee */
+	struct snap_u32s pair_callee;
 	struct snap_u32s attach;      /* ATCH: codes */
 	size_t attach_at;
 	struct levels levels;
-	struct snap_u32s stack_nodes; /* NODE: those with the stack flag */
 	struct snap_u32s root_depths; /* RDEP: as told */
 	struct snap_u32s promoted;    /* STKD */
 	struct snap_u32s extra;       /* STKX: node, length, total, node … */
@@ -62,8 +66,9 @@ struct snap_decoder {
 	/* The present SITT: its first row, how many are explicit, their residuals column by column. */
 	size_t rows_begin, rows_explicit;
 	bool rows_open;
+	bool stored[SNAP_COLUMNS_MAX];
 	struct snap_u8s is_explicit;
-	struct snap_u64s size_changes;
+	struct snap_i64s sizes;       /* SITT: differences, until the domains are known */
 	struct snap_i64s residuals[SNAP_COLUMNS_MAX];
 	size_t whole_sites;           /* sites whose values are known, for salvage */
 	bool careful;                 /* totals are not known yet */
@@ -87,11 +92,17 @@ static void damaged(struct cursor *c, const char *what)
 		                      (int)(c->section->tag >> 16 & 0xFF), (int)(c->section->tag >> 24), what);
 }
 
-static uint64_t long_uint(struct cursor *c)
+/* The number at `at`, which is moved behind it; or `at` becomes NULL where there is none. */
+struct uint_at {
+	uint64_t value;
+	const uint8_t *at;
+};
+
+static struct uint_at long_uint(const uint8_t *at, const uint8_t *end)
 {
 	uint64_t v = 0;
-	for (unsigned shift = 0; c->at < c->end && shift < 70; shift += 7) {
-		uint8_t byte = *c->at++;
+	for (unsigned shift = 0; at < end && shift < 70; shift += 7) {
+		uint8_t byte = *at++;
 		if (shift == 63 && byte > 1)
 			break;
 		v |= (uint64_t)(byte & 0x7F) << shift;
@@ -99,18 +110,38 @@ static uint64_t long_uint(struct cursor *c)
 			continue;
 		if (byte == 0 && shift > 0)
 			break;
-		return v;
+		return (struct uint_at){v, at};
 	}
-	damaged(c, "a number is cut off or too long");
-	c->at = c->end;
-	return 0;
+	return (struct uint_at){0, NULL};
 }
 
-static inline uint64_t get_uint(struct cursor *c)
+/* By value, so that hot loops keep it all in registers. */
+static inline __attribute__((always_inline)) struct uint_at uint_at(const uint8_t *at, const uint8_t *end)
 {
-	if (c->at < c->end && *c->at < 0x80)
-		return *c->at++;
-	return long_uint(c);
+	if (end - at >= 2) {
+		if (at[0] < 0x80)
+			return (struct uint_at){at[0], at + 1};
+		if (at[1] - 1u < 0x7F)
+			return (struct uint_at){(at[0] & 0x7Fu) | (uint64_t)at[1] << 7, at + 2};
+	}
+	return long_uint(at, end);
+}
+
+static void bad_number(struct cursor *c)
+{
+	damaged(c, "a number is cut off or too long");
+	c->at = c->end;
+}
+
+static uint64_t get_uint(struct cursor *c)
+{
+	struct uint_at v = uint_at(c->at, c->end);
+	if (v.at == NULL) {
+		bad_number(c);
+		return 0;
+	}
+	c->at = v.at;
+	return v.value;
 }
 
 static inline int64_t get_int(struct cursor *c)
@@ -334,20 +365,28 @@ static void decode_frame_files(struct snap_decoder *d, struct cursor *c)
 
 static void decode_frame_lines(struct snap_decoder *d, struct cursor *c)
 {
-	for (size_t row = 0; more_rows(c, row); row++) {
+	struct snap_snapshot *t = d->t;
+	size_t frame = t->frame_file.count, file = d->file_at;
+	uint32_t line = d->line;
+	c->status = snap_snapshot_reserve_frames(t, frame + rows_at_most(c), c->err);
+	for (size_t row = 0; more_rows(c, row); row++, frame++) {
 		uint64_t token = get_uint(c);
-		if (d->file_at == d->files.count || token >> 1 > UINT32_MAX - d->line) {
+		if (file == d->files.count || token >> 1 > UINT32_MAX - line) {
 			damaged(c, "a line out of range or without a file");
 			return;
 		}
-		d->line += (uint32_t)(token >> 1);
-		if (c->status == SNAP_OK)
-			c->status = snap_snapshot_push_frame(d->t, d->files.at[d->file_at], d->line, SNAP_NONE, c->err);
+		line += (uint32_t)(token >> 1);
+		t->frame_file.at[frame] = d->files.at[file];
+		t->frame_line.at[frame] = line;
+		t->frame_function.at[frame] = SNAP_NONE;
 		if (token & 1) {
-			d->file_at++;
-			d->line = 0;
+			file++;
+			line = 0;
 		}
 	}
+	t->frame_file.count = t->frame_line.count = t->frame_function.count = frame;
+	d->file_at = file;
+	d->line = line;
 }
 
 static void decode_frame_functions(struct snap_decoder *d, struct cursor *c)
@@ -394,11 +433,16 @@ static void decode_callers(struct snap_decoder *d, struct cursor *c)
 		uint32_t caller = next_number(c, least, d->t->frame_file.count, "a caller that is not there");
 		PUSH(c, d, &d->callers, caller);
 	}
+	/* One for each, written when its last callee is read. */
+	if (c->status == SNAP_OK)
+		c->status = snap_vector_reserve(&d->pair_end, d->callers.count, &d->t->budget, c->err);
 }
 
 static void decode_callees(struct snap_decoder *d, struct cursor *c)
 {
 	uint64_t frames = d->t->frame_file.count;
+	size_t pair = d->pair_callee.count;
+	c->status = snap_vector_reserve(&d->pair_callee, pair + rows_at_most(c), &d->t->budget, c->err);
 	for (size_t row = 0; more_rows(c, row); row++) {
 		uint64_t token = get_uint(c), gap = token >> 1;
 		if (d->caller_at == d->callers.count) {
@@ -415,18 +459,19 @@ static void decode_callees(struct snap_decoder *d, struct cursor *c)
 			damaged(c, "a callee that is not there");
 			return;
 		}
-		PUSH(c, d, &d->pair_caller, caller);
-		PUSH(c, d, &d->pair_callee, (uint32_t)callee);
+		d->pair_callee.at[pair++] = (uint32_t)callee;
 		d->callee_before = (uint32_t)callee;
 		d->caller_begun = !(token & 1);
-		d->caller_at += token & 1;
+		if (token & 1)
+			d->pair_end.at[d->caller_at++] = (uint32_t)pair;
 	}
+	d->pair_callee.count = pair;
 }
 
 /* Puts the new callees of each caller behind its old ones. */
 static void finish_pairs(struct snap_decoder *d, struct cursor *c)
 {
-	size_t frames = d->t->frame_file.count, old = d->callee.count, added = d->pair_caller.count;
+	size_t frames = d->t->frame_file.count, old = d->callee.count, added = d->pair_callee.count;
 	size_t old_frames = d->callee_begin.count == 0 ? 0 : d->callee_begin.count - 1;
 	if (d->caller_at != d->callers.count) {
 		damaged(c, "a caller without callees");
@@ -445,7 +490,7 @@ static void finish_pairs(struct snap_decoder *d, struct cursor *c)
 		if (c->status == SNAP_OK)
 			memset(seen.at, 0, frames * sizeof *seen.at);
 	}
-	size_t pair = 0;
+	size_t pair = 0, next = 0;
 	for (size_t caller = 0; caller < frames && c->status == SNAP_OK; caller++) {
 		begin.at[caller] = (uint32_t)callee.count;
 		for (size_t i = caller < old_frames ? d->callee_begin.at[caller] : old;
@@ -453,7 +498,9 @@ static void finish_pairs(struct snap_decoder *d, struct cursor *c)
 			callee.at[callee.count++] = d->callee.at[i];
 			seen.at[d->callee.at[i]] = (uint32_t)caller + 1;
 		}
-		for (; pair < added && d->pair_caller.at[pair] == caller; pair++) {
+		if (next == d->callers.count || d->callers.at[next] != caller)
+			continue;
+		for (size_t last = d->pair_end.at[next++]; pair < last; pair++) {
 			callee.at[callee.count++] = d->pair_callee.at[pair];
 			if (seen.at != NULL && seen.at[d->pair_callee.at[pair]] == caller + 1) {
 				damaged(c, "a pair is repeated");
@@ -496,65 +543,83 @@ static void open_list(struct snap_decoder *d, struct cursor *c)
 	}
 	uint32_t code = d->attach.count == 0 ? 0 : d->attach.at[d->attach_at];
 	d->attach_at++;
-	struct level level = {code == 0 ? SNAP_NONE : code - 1, 0, false};
+	struct level level = {code == 0 ? SNAP_NONE : code - 1, 0, 0, 0, false};
+	if (code > 0) {
+		uint32_t frame = d->t->node_frame.at[code - 1];
+		level.callee = d->callee_begin.at[frame];
+		level.callees = d->callee_begin.at[frame + 1] - level.callee;
+	}
 	PUSH(c, d, &d->levels, level);
 }
 
 static void decode_nodes(struct snap_decoder *d, struct cursor *c)
 {
 	struct snap_snapshot *t = d->t;
-	const uint32_t *begin = d->callee_begin.at;
-	uint64_t frames = t->frame_file.count;
-	uint32_t node = (uint32_t)t->node_parent.count;
-	c->status = snap_snapshot_reserve_nodes(t, node + rows_at_most(c), c->err);
-	for (size_t row = 0; more_rows(c, row); row++, node++) {
-		uint64_t token = get_uint(c), difference = token >> 3;
-		bool last = token & 1, children = token & 2, stack = token & 4;
-		if (d->levels.count == 0)
+	const uint32_t *begin = d->callee_begin.at, *callee = d->callee.at;
+	uint32_t frames = (uint32_t)t->frame_file.count, node = (uint32_t)t->node_parent.count;
+	size_t most = rows_at_most(c), stacks = t->stack_node.count;
+	c->status = snap_snapshot_reserve_nodes(t, node + most, c->err);
+	if (c->status == SNAP_OK)
+		c->status = snap_snapshot_reserve_stacks(t, stacks + most, c->err);
+	if (c->status < 0)
+		return;
+	uint32_t *parents = t->node_parent.at, *node_frames = t->node_frame.at, *stack_nodes = t->stack_node.at;
+	bool loose_leaf = false;
+	const uint8_t *at = c->at, *end = c->end;
+	for (size_t row = 0; at < end; row++, node++) {
+		struct uint_at next = uint_at(at, end);
+		if (row == most || next.at == NULL) {
+			bad_number(c);
+			break;
+		}
+		at = next.at;
+		uint64_t token = next.value, difference = token >> NODE_SHIFT;
+		if (d->levels.count == 0) {
 			open_list(d, c);
-		if (c->status < 0)
-			return;
+			if (c->status < 0)
+				break;
+		}
 		struct level *level = &d->levels.at[d->levels.count - 1];
-		uint32_t frame;
 		uint64_t number = difference >= SNAP_ROWS_MAX ? SNAP_ROWS_MAX : level->next + difference;
 		if (level->parent == SNAP_NONE) {
 			if (number >= frames) {
 				damaged(c, "a root has a frame that is not there");
-				return;
+				break;
 			}
-			frame = (uint32_t)number;
-			level->next = frame;
+			node_frames[node] = (uint32_t)number;
+			level->next = (uint32_t)number;
 		} else {
-			uint32_t caller = t->node_frame.at[level->parent];
-			if (number >= begin[caller + 1] - begin[caller]) {
+			if (number >= level->callees) {
 				damaged(c, "a node has a callee that its caller does not have");
-				return;
+				break;
 			}
-			frame = d->callee.at[begin[caller] + number];
+			node_frames[node] = callee[level->callee + number];
 			level->next = (uint32_t)number + 1;
 		}
-		/* The depth is not known before RDEP. */
-		t->node_parent.at[node] = level->parent;
-		t->node_frame.at[node] = frame;
-		t->node_parent.count = t->node_frame.count = t->node_depth.count = (size_t)node + 1;
-		if (stack)
-			PUSH(c, d, &d->stack_nodes, node);
-		else
-			d->loose_leaf = d->loose_leaf || !children;
-		if (children) {
-			struct level below = {node, 0, last};
-			if (d->levels.count > SNAP_DEPTH_MAX) {
+		parents[node] = level->parent;
+		/* The stacks get their lengths, and their places, when the group is complete. */
+		stack_nodes[stacks] = node;
+		stacks += token >> 2 & 1;
+		loose_leaf |= (token & (NODE_STACK | NODE_CHILDREN)) == 0;
+		if (token & NODE_CHILDREN) {
+			uint32_t frame = node_frames[node];
+			struct level below = {node, 0, begin[frame], begin[frame + 1] - begin[frame], token & NODE_LAST};
+			if (d->levels.count > SNAP_DEPTH_MAX)
 				damaged(c, "a node lies too deep");
-				return;
-			}
 			PUSH(c, d, &d->levels, below);
-		} else if (last) {
+			if (c->status < 0)
+				break;
+		} else if (token & NODE_LAST) {
 			bool closes;
 			do {
 				closes = d->levels.at[--d->levels.count].closes;
 			} while (closes && d->levels.count > 0);
 		}
 	}
+	c->at = at;
+	d->loose_leaf = d->loose_leaf || loose_leaf;
+	t->node_parent.count = t->node_frame.count = t->node_depth.count = node;
+	t->stack_node.count = stacks;
 }
 
 static void decode_root_depths(struct snap_decoder *d, struct cursor *c)
@@ -578,13 +643,17 @@ static void finish_nodes(struct snap_decoder *d, struct cursor *c)
 		return;
 	}
 	c->status = snap_vector_reserve(&d->room, nodes, &t->budget, c->err);
+	if (c->status < 0)
+		return;
+	const uint32_t *parents = t->node_parent.at;
+	uint16_t *depths = t->node_depth.at, *rooms = d->room.at;
 	size_t root = 0;
-	uint32_t root_before = SNAP_NONE;
-	for (uint32_t i = d->first_node; i < nodes && c->status == SNAP_OK; i++) {
-		uint32_t parent = t->node_parent.at[i], depth = 1, room = 1;
+	uint32_t root_before = SNAP_NONE, deepest = 0;
+	for (uint32_t i = d->first_node; i < nodes; i++) {
+		uint32_t parent = parents[i], depth = 1, room = 1;
 		if (parent != SNAP_NONE) {
-			depth = t->node_depth.at[parent] + 1u;
-			room = d->room.at[parent] + 1u;
+			depth = depths[parent] + 1u;
+			room = rooms[parent] + 1u;
 		} else {
 			bool same = root_before != SNAP_NONE && t->node_frame.at[root_before] == t->node_frame.at[i];
 			if (d->root_depths.count == 0 ? same : root == d->root_depths.count) {
@@ -592,17 +661,17 @@ static void finish_nodes(struct snap_decoder *d, struct cursor *c)
 				return;
 			}
 			if (d->root_depths.count > 0)
-				depth += d->root_depths.at[root++] + (same ? t->node_depth.at[root_before] : 0u);
+				depth += d->root_depths.at[root++] + (same ? depths[root_before] : 0u);
 			root_before = i;
 		}
-		if (depth > SNAP_DEPTH_MAX) {
-			damaged(c, "a node lies too deep");
-			return;
-		}
-		t->node_depth.at[i] = (uint16_t)depth;
-		d->room.at[d->room.count++] = (uint16_t)room;
+		deepest = depth > deepest ? depth : deepest;
+		depths[i] = (uint16_t)depth;
+		rooms[i] = (uint16_t)room;
 	}
-	if (c->status == SNAP_OK && root != d->root_depths.count)
+	d->room.count = nodes;
+	if (deepest > SNAP_DEPTH_MAX)
+		damaged(c, "a node lies too deep");
+	else if (root != d->root_depths.count)
 		damaged(c, "depths without a root");
 }
 
@@ -648,26 +717,32 @@ static void decode_extra_stacks(struct snap_decoder *d, struct cursor *c)
 	}
 }
 
-static void push_rule_stack(struct snap_decoder *d, struct cursor *c, uint32_t node)
-{
-	uint32_t depth = d->t->node_depth.at[node], length = rule_length(d, depth);
-	if (length > d->room.at[node])
-		damaged(c, "a stack reaches above its root");
-	if (c->status == SNAP_OK)
-		c->status = snap_snapshot_push_stack(d->t, node, length, d->rule.known ? depth : 0, c->err);
-}
-
+/* Puts the promoted nodes before the new ones, whose stacks NODE has listed, and the others behind. */
 static void finish_stacks(struct snap_decoder *d, struct cursor *c)
 {
-	size_t count = d->t->stack_node.count + d->promoted.count + d->stack_nodes.count + d->extra.count / 3;
-	c->status = snap_snapshot_reserve_stacks(d->t, count, c->err);
-	for (size_t i = 0; i < d->promoted.count && c->status == SNAP_OK; i++)
-		push_rule_stack(d, c, d->promoted.at[i]);
-	for (size_t i = 0; i < d->stack_nodes.count && c->status == SNAP_OK; i++)
-		push_rule_stack(d, c, d->stack_nodes.at[i]);
+	struct snap_snapshot *t = d->t;
+	size_t first = d->first_stack, listed = t->stack_node.count - first, promoted = d->promoted.count;
+	size_t end = t->stack_node.count + promoted;
+	c->status = snap_snapshot_reserve_stacks(t, end + d->extra.count / 3, c->err);
+	if (c->status < 0)
+		return;
+	uint32_t *nodes = t->stack_node.at;
+	if (promoted > 0) {
+		memmove(nodes + first + promoted, nodes + first, listed * sizeof *nodes);
+		memcpy(nodes + first, d->promoted.at, promoted * sizeof *nodes);
+	}
+	bool fit = true;
+	for (size_t i = first; i < end; i++) {
+		uint32_t depth = t->node_depth.at[nodes[i]], length = rule_length(d, depth);
+		fit = fit && length <= d->room.at[nodes[i]];
+		t->stack_length.at[i] = (uint16_t)length;
+		t->stack_total.at[i] = (uint16_t)(d->rule.known ? depth : 0);
+	}
+	t->stack_node.count = t->stack_length.count = t->stack_total.count = end;
+	if (!fit)
+		damaged(c, "a stack reaches above its root");
 	for (size_t i = 0; i < d->extra.count && c->status == SNAP_OK; i += 3)
-		c->status = snap_snapshot_push_stack(d->t, d->extra.at[i], d->extra.at[i + 1], d->extra.at[i + 2],
-		                                     c->err);
+		c->status = snap_snapshot_push_stack(t, d->extra.at[i], d->extra.at[i + 1], d->extra.at[i + 2], c->err);
 }
 
 /* --- changed sites ---------------------------------------------------------------------------------- */
@@ -771,24 +846,37 @@ static void decode_sites(struct snap_decoder *d, struct cursor *c)
 	if (c->status == SNAP_OK)
 		c->status = snap_vector_reserve(&d->is_explicit, most, &t->budget, c->err);
 	if (c->status == SNAP_OK)
-		c->status = snap_vector_reserve(&d->size_changes, most, &t->budget, c->err);
+		c->status = snap_vector_reserve(&d->sizes, most, &t->budget, c->err);
 	d->rows_begin = begin;
 	d->rows_explicit = 0;
 	d->rows_open = true;
-	size_t rows = 0, at = d->site_stack_at, explicit = 0;
-	for (; more_rows(c, rows); rows++) {
-		uint64_t token = get_uint(c);
-		if (at == d->site_stacks.count) {
+	if (c->status < 0)
+		return;
+	size_t rows = 0, at = d->site_stack_at, stacks = d->site_stacks.count, explicit = 0;
+	const uint32_t *site_stacks = d->site_stacks.at;
+	uint32_t *stack = t->site_stack.at + begin;
+	int64_t *sizes = d->sizes.at;
+	uint8_t *is_explicit = d->is_explicit.at;
+	const uint8_t *in = c->at, *end = c->end;
+	for (; in < end; rows++) {
+		struct uint_at next = uint_at(in, end);
+		if (rows == most || next.at == NULL) {
+			bad_number(c);
+			break;
+		}
+		if (at == stacks) {
 			damaged(c, "a site without a stack");
 			break;
 		}
-		t->site_stack.at[begin + rows] = d->site_stacks.at[at];
-		t->site_domain.at[begin + rows] = 0;
-		d->size_changes.at[rows] = token >> 2;
-		d->is_explicit.at[rows] = token >> 1 & 1;
-		explicit += token >> 1 & 1;
-		at += token & 1;
+		in = next.at;
+		stack[rows] = site_stacks[at];
+		sizes[rows] = (int64_t)(next.value >> 2);
+		is_explicit[rows] = next.value >> 1 & 1;
+		explicit += next.value >> 1 & 1;
+		at += next.value & 1;
 	}
+	c->at = in;
+	memset(t->site_domain.at + begin, 0, rows * sizeof *t->site_domain.at);
 	d->site_stack_at = at;
 	d->rows_explicit = explicit;
 	if (c->status < 0)
@@ -817,13 +905,24 @@ static void decode_domains(struct snap_decoder *d, struct cursor *c)
 static void decode_values(struct snap_decoder *d, struct cursor *c)
 {
 	struct snap_i64s *residuals = &d->residuals[c->section->index];
-	c->status = snap_vector_reserve(residuals, d->rows_explicit, &d->t->budget, c->err);
-	size_t rows = 0;
-	for (; more_rows(c, rows) && rows < d->rows_explicit; rows++)
-		residuals->at[rows] = get_int(c);
-	if (c->at != c->end || rows != d->rows_explicit)
+	c->status = snap_vector_reserve(residuals, d->rows_explicit + 1, &d->t->budget, c->err);
+	const uint8_t *at = c->at, *end = c->end;
+	int64_t *out = residuals->at;
+	size_t rows = 0, count = d->rows_explicit;
+	for (; c->status == SNAP_OK && rows < count && at < end; rows++) {
+		struct uint_at next = uint_at(at, end);
+		if (next.at == NULL) {
+			bad_number(c);
+			return;
+		}
+		at = next.at;
+		out[rows] = (int64_t)(next.value >> 1 ^ (0 - (next.value & 1)));
+	}
+	c->at = at;
+	if (at != end || rows != count)
 		damaged(c, "values do not fit the sites");
 	residuals->count = rows;
+	residuals->at[rows] = 0; /* read, not used, by fill_values */
 }
 
 /* Sizes of rows [begin, end): they need the domains, which come after them. */
@@ -831,82 +930,130 @@ static void fill_sizes(struct snap_decoder *d, struct cursor *c, size_t begin, s
 {
 	struct snap_snapshot *t = d->t;
 	const uint32_t *stack = t->site_stack.at, *domain = t->site_domain.at;
-	uint64_t before = begin > d->first_site ? (uint64_t)snap_numbers_get(&t->site_size, begin - 1) : 0;
-	for (size_t i = begin; i < end; i++) {
-		uint64_t size = d->size_changes.at[i - begin];
-		if (i > d->first_site && stack[i] == stack[i - 1]) {
-			bool ascends = domain[i] == domain[i - 1] ? size > 0 : domain[i] > domain[i - 1];
-			if (!ascends) {
-				damaged(c, "sites do not ascend");
-				return;
-			}
-			if (domain[i] == domain[i - 1])
-				size += before;
+	int64_t *sizes = d->sizes.at, before = 0;
+	if (begin > d->first_site)
+		before = snap_numbers_get(&t->site_size, begin - 1);
+	bool ascends = true;
+	uint64_t high = 0;
+	uint32_t last_stack = begin > d->first_site ? stack[begin - 1] : SNAP_NONE;
+	uint32_t last_domain = begin > d->first_site ? domain[begin - 1] : 0;
+	for (size_t i = 0; i < end - begin; i++) {
+		uint32_t this_stack = stack[begin + i], this_domain = domain[begin + i];
+		int64_t size = sizes[i];
+		if (this_stack == last_stack) {
+			bool same = this_domain == last_domain;
+			ascends &= same ? size > 0 : this_domain > last_domain;
+			size += same ? before : 0;
 		}
-		/* The sum cannot overflow: a change has 62 bits. */
-		if (size > SNAP_BLOCK_SIZE_MAX) {
-			damaged(c, "a block size out of range");
-			return;
-		}
-		before = size;
-		c->status = snap_numbers_set(&t->site_size, i, (int64_t)size, &t->budget, c->err);
-		if (c->status < 0)
-			return;
+		last_stack = this_stack;
+		last_domain = this_domain;
+		/* What is told has 62 bits and what went before 61: no overflow. */
+		before = size & (int64_t)SNAP_BLOCK_SIZE_MAX;
+		high |= (uint64_t)size;
+		sizes[i] = size;
 	}
-	t->site_size.count = end;
+	bool in_range = high <= SNAP_BLOCK_SIZE_MAX;
+	if (!ascends)
+		damaged(c, "sites do not ascend");
+	else if (!in_range)
+		damaged(c, "a block size out of range");
+	else
+		c->status = snap_numbers_append(&t->site_size, sizes, end - begin, &t->budget, c->err);
 }
 
-/* Values of rows [begin, end) of one column from their residuals. */
-static void fill_column(struct snap_decoder *d, struct cursor *c, uint32_t column, size_t begin, size_t end)
+/* A column that is told for the first time gets memory; up to here all was as predicted. */
+static void store_told_columns(struct snap_decoder *d, struct cursor *c, size_t begin)
 {
 	struct snap_snapshot *t = d->t;
-	struct snap_numbers *values = &t->values[column];
-	const struct snap_i64s *residuals = &d->residuals[column];
-	if (column != SNAP_COLUMN_BLOCKS && values->count == 0) {
-		if (residuals->count == 0)
-			return;
-		/* Up to here all values were as predicted. */
-		size_t all = t->site_stack.count;
-		t->site_stack.count = begin;
-		c->status = snap_snapshot_store_column(t, column, c->err);
-		t->site_stack.count = all;
+	size_t all = t->site_stack.count;
+	t->site_stack.count = begin;
+	for (uint32_t k = 1; k < t->column_count && c->status == SNAP_OK; k++) {
+		d->stored[k] = t->values[k].count > 0 || d->residuals[k].count > 0;
+		if (d->stored[k] && t->values[k].count == 0)
+			c->status = snap_snapshot_store_column(t, k, c->err);
 	}
-	if (c->status == SNAP_OK)
-		c->status = snap_numbers_reserve(values, end, &t->budget, c->err);
-	const int64_t *residual = residuals->at;
-	for (size_t i = begin; i < end && c->status == SNAP_OK; i++) {
-		int64_t value = column == SNAP_COLUMN_BLOCKS;
-		if (d->is_explicit.at[i - begin])
-			value = residuals->count > 0 ? *residual++ : 0;
-		if (column != SNAP_COLUMN_BLOCKS)
-			value = (int64_t)((uint64_t)value + (uint64_t)snap_snapshot_predicted(t, column, i));
-		c->status = snap_numbers_set(values, i, value, &t->budget, c->err);
-	}
-	values->count = end;
+	d->stored[SNAP_COLUMN_BLOCKS] = true;
+	t->site_stack.count = all;
 }
 
-/* Adds rows [begin, end) to the count of live sites and, where no later member can change them, to the
- * totals. False when the sum of a column leaves 63 bits. */
-static bool add_up(struct snap_decoder *d, size_t begin, size_t end)
+/* What adding up a column needs; see fill_rows. */
+struct sum {
+	uint64_t sum, high;
+};
+
+static struct sum add_up(const int64_t *values, size_t count)
+{
+	struct sum s = {0, 0};
+	for (size_t i = 0; i < count; i++) {
+		s.sum += (uint64_t)values[i];
+		s.high |= (uint64_t)(values[i] ^ values[i] >> 63);
+	}
+	return s;
+}
+
+/* The values of one column in a chunk of rows, from what it is predicted from and from its residuals, of
+ * which *residual is the next. */
+static void fill_values(const struct snap_decoder *d, uint32_t column, const int64_t *sizes, const uint8_t *is_explicit,
+                        size_t count, const int64_t **residual, int64_t (*chunks)[SNAP_VALUES_CHUNK])
+{
+	const struct snap_column_info *info = &d->t->columns[column];
+	int64_t *values = chunks[column];
+	const int64_t *from = chunks[info->from];
+	if (info->predictor == SNAP_PREDICT_SIZE_TIMES)
+		for (size_t i = 0; i < count; i++)
+			values[i] = (int64_t)((uint64_t)sizes[i] * (uint64_t)from[i]);
+	else if (info->predictor == SNAP_PREDICT_SAME)
+		memcpy(values, from, count * sizeof *values);
+	else if (column == SNAP_COLUMN_BLOCKS)
+		for (size_t i = 0; i < count; i++)
+			values[i] = !is_explicit[i];
+	else
+		memset(values, 0, count * sizeof *values);
+	if (d->residuals[column].count == 0)
+		return;
+	/* Without a branch, which no processor could foresee; reads one residual beyond the last. */
+	const int64_t *next = *residual;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t mask = 0 - (uint64_t)is_explicit[i];
+		values[i] = (int64_t)((uint64_t)values[i] + ((uint64_t)*next & mask));
+		next += is_explicit[i];
+	}
+	*residual = next;
+}
+
+/* Values of rows [begin, end), with the count of live sites and, where no later member can change them,
+ * the totals. */
+static void fill_rows(struct snap_decoder *d, struct cursor *c, size_t begin, size_t end)
 {
 	struct snap_snapshot *t = d->t;
-	uint64_t sums[SNAP_COLUMNS_MAX] = {0}, high = 0;
-	for (size_t i = begin; i < end; i++) {
-		int64_t any = 0;
-		for (uint32_t k = 0; k < t->column_count; k++) {
-			int64_t value = snap_snapshot_value(t, k, i);
-			any |= value;
-			sums[k] += (uint64_t)value;
-			high |= (uint64_t)(value ^ value >> 63);
+	const int64_t *residual[SNAP_COLUMNS_MAX];
+	int64_t chunks[SNAP_COLUMNS_MAX][SNAP_VALUES_CHUNK];
+	bool overflow = false;
+	for (uint32_t k = 0; k < t->column_count; k++)
+		residual[k] = d->residuals[k].at;
+	for (size_t at = begin; at < end && c->status == SNAP_OK; at += SNAP_VALUES_CHUNK) {
+		size_t count = end - at < SNAP_VALUES_CHUNK ? end - at : SNAP_VALUES_CHUNK;
+		int64_t any[SNAP_VALUES_CHUNK] = {0};
+		for (uint32_t k = 0; k < t->column_count && c->status == SNAP_OK; k++) {
+			const int64_t *values = chunks[k];
+			fill_values(d, k, d->sizes.at + (at - begin), d->is_explicit.at + (at - begin), count, &residual[k],
+			            chunks);
+			struct sum s = add_up(values, count);
+			/* A thousand values below 2^46 cannot overflow 63 bits; others are added with care at END. */
+			d->careful = d->careful || s.high >> 46 != 0;
+			overflow |= !d->continues && __builtin_add_overflow(t->totals[k], (int64_t)s.sum, &t->totals[k]);
+			/* What is not stored is zero where that is which it is predicted from. */
+			if (!d->stored[k])
+				continue;
+			for (size_t i = 0; i < count; i++)
+				any[i] |= values[i];
+			c->status = snap_numbers_append(&t->values[k], values, count, &t->budget, c->err);
 		}
-		d->live += any != 0;
+		for (size_t i = 0; i < count; i++)
+			d->live += any[i] != 0;
 	}
-	/* 65,536 values below 2^46 cannot overflow 63 bits; others are added with care at END. */
-	d->careful = d->careful || high >> 46 != 0;
-	for (uint32_t k = 0; k < t->column_count && !d->continues; k++)
-		if (__builtin_add_overflow(t->totals[k], (int64_t)sums[k], &t->totals[k]))
-			return false;
-	return true;
+	if (overflow && c->status == SNAP_OK)
+		damaged(c, "the sum of a column does not fit in 63 bits");
 }
 
 /* Sizes and values of the SITT that was open, now that all its columns are there. */
@@ -918,12 +1065,12 @@ static void finish_rows(struct snap_decoder *d, struct cursor *c)
 		return;
 	d->rows_open = false;
 	fill_sizes(d, c, begin, end);
-	for (uint32_t k = 0; k < t->column_count && c->status == SNAP_OK; k++) {
-		fill_column(d, c, k, begin, end);
+	if (c->status == SNAP_OK)
+		store_told_columns(d, c, begin);
+	if (c->status == SNAP_OK)
+		fill_rows(d, c, begin, end);
+	for (uint32_t k = 0; k < t->column_count; k++)
 		d->residuals[k].count = 0;
-	}
-	if (c->status == SNAP_OK && !add_up(d, begin, end))
-		damaged(c, "the sum of a column does not fit in 63 bits");
 	if (c->status == SNAP_OK)
 		d->whole_sites = end;
 }
@@ -1132,11 +1279,10 @@ static void free_columns(struct snap_decoder *d)
 	snap_vector_free(&d->files, NULL);
 	snap_vector_free(&d->functions, NULL);
 	snap_vector_free(&d->callers, NULL);
-	snap_vector_free(&d->pair_caller, NULL);
+	snap_vector_free(&d->pair_end, NULL);
 	snap_vector_free(&d->pair_callee, NULL);
 	snap_vector_free(&d->attach, NULL);
 	snap_vector_free(&d->levels, NULL);
-	snap_vector_free(&d->stack_nodes, NULL);
 	snap_vector_free(&d->root_depths, NULL);
 	snap_vector_free(&d->promoted, NULL);
 	snap_vector_free(&d->extra, NULL);
@@ -1144,7 +1290,7 @@ static void free_columns(struct snap_decoder *d)
 	snap_vector_free(&d->changes, NULL);
 	snap_vector_free(&d->site_stacks, NULL);
 	snap_vector_free(&d->is_explicit, NULL);
-	snap_vector_free(&d->size_changes, NULL);
+	snap_vector_free(&d->sizes, NULL);
 	for (size_t k = 0; k < SNAP_COLUMNS_MAX; k++)
 		snap_vector_free(&d->residuals[k], NULL);
 }
@@ -1217,8 +1363,8 @@ enum snap_status snap_decoder_begin(struct snap_decoder *d, const struct snap_me
 	d->previous_tag = d->previous_index = 0;
 	d->member_is_whole = false;
 	d->lengths.count = d->suffixes.count = d->files.count = d->functions.count = d->callers.count = 0;
-	d->pair_caller.count = d->pair_callee.count = d->attach.count = d->levels.count = 0;
-	d->stack_nodes.count = d->root_depths.count = d->promoted.count = d->extra.count = 0;
+	d->pair_callee.count = d->attach.count = d->levels.count = 0;
+	d->root_depths.count = d->promoted.count = d->extra.count = 0;
 	d->changed.count = d->changes.count = d->site_stacks.count = 0;
 	d->suffix_bytes = 0;
 	d->file_at = d->caller_at = d->attach_at = d->site_stack_at = 0;

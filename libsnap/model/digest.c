@@ -144,12 +144,24 @@ enum snap_status snap_snapshot_digest(const struct snap_snapshot *s, uint64_t di
 
 	uint64_t m = meta_hash(s->meta);
 	uint64_t d0 = snap_mix(m), d1 = snap_mix(m + 1);
-	for (size_t i = 0; i < s->site_stack.count; i++) {
-		uint64_t e = hashes[s->site_stack.at[i]] + s->site_domain.at[i] * k6 + (uint64_t)snap_numbers_get(&s->site_size, i) * k7;
-		for (uint32_t c = 0; c < s->column_count; c++)
-			e += (uint64_t)snap_snapshot_value(s, c, i) * column_hash[c];
-		d0 += snap_mix(e);
-		d1 += snap_mix(e ^ UINT64_C(0x6A09E667F3BCC909));
+	size_t sites = s->site_stack.count;
+	for (size_t begin = 0; begin < sites; begin += SNAP_VALUES_CHUNK) {
+		size_t count = sites - begin < SNAP_VALUES_CHUNK ? sites - begin : SNAP_VALUES_CHUNK;
+		uint64_t e[SNAP_VALUES_CHUNK];
+		int64_t values[SNAP_VALUES_CHUNK];
+		snap_numbers_read(&s->site_size, begin, count, values);
+		for (size_t i = 0; i < count; i++)
+			e[i] = hashes[s->site_stack.at[begin + i]] + s->site_domain.at[begin + i] * k6 +
+			       (uint64_t)values[i] * k7;
+		for (uint32_t c = 0; c < s->column_count; c++) {
+			snap_snapshot_read_values(s, c, begin, count, values);
+			for (size_t i = 0; i < count; i++)
+				e[i] += (uint64_t)values[i] * column_hash[c];
+		}
+		for (size_t i = 0; i < count; i++) {
+			d0 += snap_mix(e[i]);
+			d1 += snap_mix(e[i] ^ UINT64_C(0x6A09E667F3BCC909));
+		}
 	}
 	digest[0] = d0;
 	digest[1] = d1;

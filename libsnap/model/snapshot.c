@@ -178,17 +178,22 @@ enum snap_status snap_snapshot_push_string(struct snap_snapshot *s, const void *
 	return SNAP_OK;
 }
 
+enum snap_status snap_snapshot_reserve_frames(struct snap_snapshot *s, size_t n, struct snap_error *err)
+{
+	if (n > SNAP_ROWS_MAX)
+		return table_full("frames", err);
+	enum snap_status status = snap_vector_reserve(&s->frame_file, n, &s->budget, err);
+	if (status == SNAP_OK)
+		status = snap_vector_reserve(&s->frame_line, n, &s->budget, err);
+	if (status == SNAP_OK)
+		status = snap_vector_reserve(&s->frame_function, n, &s->budget, err);
+	return status;
+}
+
 enum snap_status snap_snapshot_push_frame(struct snap_snapshot *s, uint32_t file, uint32_t line, uint32_t function,
                                           struct snap_error *err)
 {
-	size_t n = s->frame_file.count;
-	if (n >= SNAP_ROWS_MAX)
-		return table_full("frames", err);
-	enum snap_status status = snap_vector_reserve(&s->frame_file, n + 1, &s->budget, err);
-	if (status == SNAP_OK)
-		status = snap_vector_reserve(&s->frame_line, n + 1, &s->budget, err);
-	if (status == SNAP_OK)
-		status = snap_vector_reserve(&s->frame_function, n + 1, &s->budget, err);
+	enum snap_status status = snap_snapshot_reserve_frames(s, s->frame_file.count + 1, err);
 	if (status < 0)
 		return status;
 	s->frame_file.at[s->frame_file.count++] = file;
@@ -260,6 +265,32 @@ enum snap_status snap_snapshot_reserve_sites(struct snap_snapshot *s, size_t n, 
 	return status;
 }
 
+void snap_snapshot_read_predicted(const struct snap_snapshot *s, uint32_t column, size_t begin, size_t count,
+                                  int64_t *values)
+{
+	const struct snap_column_info *c = &s->columns[column];
+	if (c->predictor == SNAP_PREDICT_NOTHING) {
+		memset(values, 0, count * sizeof *values);
+		return;
+	}
+	snap_snapshot_read_values(s, c->from, begin, count, values);
+	if (c->predictor != SNAP_PREDICT_SIZE_TIMES)
+		return;
+	int64_t sizes[SNAP_VALUES_CHUNK];
+	snap_numbers_read(&s->site_size, begin, count, sizes);
+	for (size_t i = 0; i < count; i++)
+		values[i] = (int64_t)((uint64_t)values[i] * (uint64_t)sizes[i]);
+}
+
+void snap_snapshot_read_values(const struct snap_snapshot *s, uint32_t column, size_t begin, size_t count,
+                               int64_t *values)
+{
+	if (s->values[column].count != 0)
+		snap_numbers_read(&s->values[column], begin, count, values);
+	else
+		snap_snapshot_read_predicted(s, column, begin, count, values);
+}
+
 enum snap_status snap_snapshot_store_column(struct snap_snapshot *s, uint32_t column, struct snap_error *err)
 {
 	struct snap_numbers stored = {.count = 0};
@@ -309,15 +340,20 @@ enum snap_status snap_snapshot_push_site(struct snap_snapshot *s, uint32_t stack
 
 enum snap_status snap_snapshot_sum(struct snap_snapshot *s, struct snap_error *err)
 {
+	int64_t values[SNAP_VALUES_CHUNK];
 	for (uint32_t c = 0; c < s->column_count; c++) {
 		int64_t sum = 0, magnitude = 0;
 		for (size_t i = 0; i < s->site_stack.count; i++) {
-			int64_t value = snap_snapshot_value(s, c, i), size;
-			if (__builtin_sub_overflow(0, value < 0 ? value : -value, &size) ||
-			    __builtin_add_overflow(magnitude, size, &magnitude))
+			size_t at = i % SNAP_VALUES_CHUNK, left = s->site_stack.count - i;
+			if (at == 0)
+				snap_snapshot_read_values(s, c, i, left < SNAP_VALUES_CHUNK ? left : SNAP_VALUES_CHUNK,
+				                          values);
+			/* The negative of a magnitude always exists. */
+			int64_t less = values[at] < 0 ? values[at] : -values[at];
+			if (__builtin_add_overflow(magnitude, less, &magnitude) || magnitude == INT64_MIN)
 				return snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET,
 				                 "the sum of column %s does not fit in 63 bits", s->columns[c].name);
-			sum += value;
+			sum += values[at];
 		}
 		s->totals[c] = sum;
 	}

@@ -86,6 +86,14 @@ static inline int64_t snap_snapshot_predicted(const struct snap_snapshot *s, uin
 	                                                   : (uint64_t)snap_numbers_get(&s->site_size, site) * from);
 }
 
+/* The values of a column at `count` <= SNAP_VALUES_CHUNK sites from `begin` on: for loops over all. */
+#define SNAP_VALUES_CHUNK 1024
+void snap_snapshot_read_values(const struct snap_snapshot *s, uint32_t column, size_t begin, size_t count,
+                               int64_t *values);
+/* The same of what the predictor says. */
+void snap_snapshot_read_predicted(const struct snap_snapshot *s, uint32_t column, size_t begin, size_t count,
+                                  int64_t *values);
+
 /* Makes a column be stored, from what is predicted. */
 enum snap_status snap_snapshot_store_column(struct snap_snapshot *s, uint32_t column, struct snap_error *err);
 
@@ -110,6 +118,7 @@ enum snap_status snap_snapshot_push_node(struct snap_snapshot *s, uint32_t paren
 enum snap_status snap_snapshot_push_stack(struct snap_snapshot *s, uint32_t node, uint32_t length, uint32_t total,
                                           struct snap_error *err);
 /* Room for n rows in all; SNAP_ERR_LIMIT above SNAP_ROWS_MAX. */
+enum snap_status snap_snapshot_reserve_frames(struct snap_snapshot *s, size_t n, struct snap_error *err);
 enum snap_status snap_snapshot_reserve_nodes(struct snap_snapshot *s, size_t n, struct snap_error *err);
 enum snap_status snap_snapshot_reserve_stacks(struct snap_snapshot *s, size_t n, struct snap_error *err);
 enum snap_status snap_snapshot_reserve_sites(struct snap_snapshot *s, size_t n, struct snap_error *err);
