@@ -39,8 +39,9 @@ enum snap_status snap_meta_new(struct snap_meta **out, struct snap_error *err)
 	return SNAP_OK;
 }
 
-static void entry_free(struct entry *e)
+static void drop(struct snap_meta *meta, struct entry *e)
 {
+	meta->bytes -= strlen(e->key) + e->size + ENTRY_BYTES;
 	free(e->key);
 	free(e->value);
 }
@@ -50,7 +51,7 @@ void snap_meta_free(struct snap_meta *meta)
 	if (meta == NULL)
 		return;
 	for (size_t i = 0; i < meta->count; i++)
-		entry_free(&meta->entries[i]);
+		drop(meta, &meta->entries[i]);
 	free(meta->entries);
 	free(meta->slots);
 	free(meta);
@@ -196,35 +197,15 @@ enum snap_status snap_meta_set_format(struct snap_meta *meta, const char *key, s
 	return snap_meta_set(meta, key, text, (size_t)size, err);
 }
 
-/* Removes the entries that `drops` picks, in one pass. */
-static void remove_where(struct snap_meta *meta, bool (*drops)(const char *key, const void *context),
-                         const void *context)
-{
-	size_t kept = 0;
-	for (size_t i = 0; i < meta->count; i++) {
-		struct entry *e = &meta->entries[i];
-		if (!drops(e->key, context)) {
-			meta->entries[kept++] = *e;
-			continue;
-		}
-		meta->bytes -= strlen(e->key) + e->size + ENTRY_BYTES;
-		entry_free(e);
-	}
-	bool changed = kept != meta->count;
-	meta->count = kept;
-	if (changed)
-		index_again(meta);
-}
-
-static bool is_same(const char *key, const void *context)
-{
-	return strcmp(key, context) == 0;
-}
-
 void snap_meta_remove(struct snap_meta *meta, const char *key)
 {
-	if (find(meta, key) != NULL)
-		remove_where(meta, is_same, key);
+	struct entry *e = find(meta, key);
+	if (e == NULL)
+		return;
+	drop(meta, e); /* `key` may have been its own */
+	size_t behind = --meta->count - (size_t)(e - meta->entries);
+	memmove(e, e + 1, behind * sizeof *e);
+	index_again(meta);
 }
 
 enum snap_status snap_meta_copy(struct snap_meta **out, const struct snap_meta *from, struct snap_error *err)
@@ -279,16 +260,23 @@ static uint64_t history_number(const char *key)
 	return *p == '\0' ? n : 0;
 }
 
-static bool is_history(const char *key, const void *context)
+static bool is_history(const char *key)
 {
-	(void)context;
 	size_t old = strncmp(key, SNAP_META_OLD, sizeof SNAP_META_OLD - 1) == 0 ? sizeof SNAP_META_OLD - 1 : 0;
 	return history_number(key + old) != 0;
 }
 
 void snap_meta_drop_history(struct snap_meta *meta)
 {
-	remove_where(meta, is_history, NULL);
+	size_t kept = 0;
+	for (size_t i = 0; i < meta->count; i++) {
+		if (is_history(meta->entries[i].key))
+			drop(meta, &meta->entries[i]);
+		else
+			meta->entries[kept++] = meta->entries[i];
+	}
+	meta->count = kept;
+	index_again(meta);
 }
 
 /* A command line that is cut short, and says so, rather than taking all the room there is. */

@@ -1,0 +1,238 @@
+# Builds the tools into build/bin and the library into build/lib; writes nothing outside build/.
+#
+#   make               everything a user needs
+#   make demo          a leaking service and the tools that find its leak; installs what is missing
+#   make check         the fast tests            make test    all tests; installs what is missing
+#   make lint bench fuzz install uninstall clean
+#
+# WERROR=1 makes warnings errors. VARIANT=asan|clang|fuzz builds another variant in build/VARIANT.
+# CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX and DESTDIR are the user's.
+
+# Of the library and of every tool; nowhere else.
+VERSION := 0.1.0
+SONAME  := libsnap.so.0
+
+TOOLS := snapcat snapinfo snapdiff snaptop
+
+PREFIX     ?= /usr/local
+bindir     := $(PREFIX)/bin
+libdir     := $(PREFIX)/lib
+includedir := $(PREFIX)/include
+mandir     := $(PREFIX)/share/man
+docdir     := $(PREFIX)/share/doc/snaptools
+
+# --- variants -----------------------------------------------------------------------------------
+
+VARIANT ?= plain
+BUILD   ?= $(if $(filter plain,$(VARIANT)),build,build/$(VARIANT))
+
+CFLAGS ?= -O3 -g
+ifeq ($(VARIANT),asan)
+  CFLAGS   = -O1 -g -fno-omit-frame-pointer
+  sanitize = -fsanitize=address,undefined -fno-sanitize-recover=all
+else ifeq ($(VARIANT),clang)
+  CC       = clang
+else ifeq ($(VARIANT),fuzz)
+  CC       = clang
+  CFLAGS   = -O1 -g -fno-omit-frame-pointer
+  sanitize = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+else ifneq ($(VARIANT),plain)
+  $(error VARIANT is plain, asan, clang or fuzz)
+endif
+
+# --- flags --------------------------------------------------------------------------------------
+
+warnings := -Wall -Wextra -Wconversion -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
+            -Wwrite-strings -Wundef -Wformat=2 -Wvla
+ifeq ($(WERROR),1)
+  warnings += -Werror
+endif
+
+# Sanitizers do not see through fortified calls, and without optimisation there are none.
+optimised = $(filter-out -O0,$(filter -O%,$(CFLAGS)))
+hardening = -fstack-protector-strong $(if $(sanitize),,$(if $(optimised),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+
+# One set of objects serves both libraries, hence position-independent code for all; the third flag
+# lets calls inside the library be inlined all the same.
+compile = $(CC) -std=c11 $(CFLAGS) -fPIC -fvisibility=hidden -fno-semantic-interposition \
+          $(hardening) $(sanitize) $(CPPFLAGS)
+link    = $(CC) $(CFLAGS) $(sanitize) $(LDFLAGS) -Wl,--as-needed -Wl,-z,relro -Wl,-z,now
+
+LIBS := -lzstd -lz
+
+# --- what there is ------------------------------------------------------------------------------
+
+headers       := $(wildcard libsnap/include/snap/*.h)
+lib_sources   := $(wildcard libsnap/*.c libsnap/*/*.c)
+front_sources := $(wildcard cmd/frontend/*.c)
+unit_sources  := $(wildcard tests/unit/test_*.c)
+fuzz_sources  := $(wildcard tests/fuzz/fuzz_*.c)
+man_pages     := $(wildcard cmd/*.[1-8] schema/*.[1-8])
+
+object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+lib_objects   := $(call object,$(lib_sources))
+front_objects := $(call object,$(front_sources))
+tools         := $(TOOLS:%=$(BUILD)/bin/%)
+units         := $(unit_sources:tests/%.c=$(BUILD)/tests/%)
+fuzzers       := $(fuzz_sources:tests/%.c=$(BUILD)/tests/%)
+
+static := $(BUILD)/lib/libsnap.a
+shared := $(BUILD)/lib/libsnap.so.$(VERSION)
+shared_links := $(BUILD)/lib/$(SONAME) $(BUILD)/lib/libsnap.so
+
+.PHONY: all test-programs packages demo check test lint bench fuzz install uninstall clean FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
+export PYTHONDONTWRITEBYTECODE := 1
+
+all: $(tools) $(static) $(shared) $(shared_links) $(BUILD)/lib/pkgconfig/snap.pc
+
+# --- objects ------------------------------------------------------------------------------------
+
+# What may be included is decided here: only the library sees its private headers.
+includes = -Ilibsnap/include
+$(BUILD)/obj/libsnap/%.o: includes = -Ilibsnap -Ilibsnap/include
+$(BUILD)/obj/tests/unit/test_internal_%.o: includes = -Ilibsnap -Ilibsnap/include
+$(BUILD)/obj/libsnap/base/status.o: includes += -DSNAP_VERSION='"$(VERSION)"'
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(compile) $(warnings) $(includes) -MMD -MP -c -o $@ $<
+
+# Changes when other flags are asked for, so that objects never mix.
+flags_now = $(VERSION) $(compile) $(link)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(flags_now))' | cmp -s - $@ || echo '$(subst ','\'',$(flags_now))' >$@
+
+-include $(shell test -d $(BUILD)/obj && find $(BUILD)/obj -name '*.d')
+
+# --- library ------------------------------------------------------------------------------------
+
+# The list of sources is a dependency of its own: a removed file must leave the archive.
+$(BUILD)/lib_sources: FORCE
+	@mkdir -p $(@D)
+	@echo '$(lib_sources)' | cmp -s - $@ || echo '$(lib_sources)' >$@
+
+$(static): $(lib_objects) $(BUILD)/lib_sources
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $(lib_objects)
+
+$(shared): $(lib_objects) $(BUILD)/lib_sources
+	@mkdir -p $(@D)
+	$(link) -shared -Wl,-soname,$(SONAME) -o $@ $(lib_objects) $(LIBS)
+
+$(shared_links): $(shared)
+	ln -sf $(<F) $@
+
+# $(call pkgconfig,prefix,libdir,includedir)
+pkgconfig = sed -e 's|@PREFIX@|$(1)|' -e 's|@LIBDIR@|$(2)|' -e 's|@INCLUDEDIR@|$(3)|' \
+            -e 's|@VERSION@|$(VERSION)|' libsnap/snap.pc.in
+
+# This one serves programs that are built against the tree; `make install` writes another.
+$(BUILD)/lib/pkgconfig/snap.pc: libsnap/snap.pc.in Makefile
+	@mkdir -p $(@D)
+	$(call pkgconfig,$(CURDIR),$(abspath $(BUILD))/lib,$${prefix}/libsnap/include) >$@
+
+# --- tools --------------------------------------------------------------------------------------
+
+# The sanitizers have an allocator of their own that cannot be preloaded over, so there the fault layer
+# is linked in.
+ifeq ($(VARIANT),asan)
+  wrapped := malloc calloc realloc read write open fsync rename renameat2 ftruncate close
+  fault_objects := $(call object,tests/fault/fault.c)
+  fault_flags   := $(wrapped:%=-Wl,--wrap=%)
+  $(fault_objects): includes = -DFAULT_WRAP
+endif
+
+# Linked with the archive: they start faster and run where they are put.
+$(tools): $(BUILD)/bin/%: $(BUILD)/obj/cmd/%.o $(front_objects) $(fault_objects) $(static)
+	@mkdir -p $(@D)
+	$(link) -pie $(fault_flags) -o $@ $^ $(LIBS)
+
+# --- test programs ------------------------------------------------------------------------------
+
+test-programs: $(units) $(fuzzers) $(if $(filter asan fuzz,$(VARIANT)),,$(BUILD)/tests/fault.so)
+
+$(units): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(static)
+	@mkdir -p $(@D)
+	$(link) -pie -o $@ $^ $(LIBS)
+
+ifeq ($(VARIANT),fuzz)
+$(fuzzers): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(static)
+	@mkdir -p $(@D)
+	$(link) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+else
+$(fuzzers): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call object,tests/fuzz/replay.c) $(static)
+	@mkdir -p $(@D)
+	$(link) -pie -o $@ $^ $(LIBS)
+endif
+
+$(BUILD)/tests/fault.so: $(call object,tests/fault/fault.c)
+	@mkdir -p $(@D)
+	$(link) -shared -o $@ $^
+
+# --- targets for people -------------------------------------------------------------------------
+
+PYTHON ?= python3
+jobs    = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+# Installs by apt what is missing, and only asks once.
+packages = @mkdir -p build && test build/packages-$(1) -nt tests/install-packages.sh || \
+           { tests/install-packages.sh $(1) && touch build/packages-$(1); }
+
+demo:
+	$(call packages,build)
+	@$(MAKE) --no-print-directory $(jobs) all
+	@PYTHON='$(PYTHON)' testdata/demo/run.sh $(BUILD)/bin $(BUILD)/demo
+
+check: all test-programs
+	@$(PYTHON) tests/run.py --fast $(BUILD)
+
+test:
+	$(call packages,test)
+	@$(MAKE) --no-print-directory $(jobs) WERROR=1 all test-programs
+	@$(MAKE) --no-print-directory $(jobs) WERROR=1 VARIANT=asan all test-programs
+	@$(MAKE) --no-print-directory $(jobs) WERROR=1 VARIANT=clang all test-programs
+	@$(PYTHON) tests/run.py build build/asan
+
+lint: all
+	$(call packages,test)
+	@$(PYTHON) tests/run.py --only lint $(BUILD)
+
+bench: all
+	@$(PYTHON) tests/bench/bench.py $(BENCH)
+
+FUZZ_RUNS    ?= 100000
+FUZZ_SECONDS ?= 0
+fuzz:
+	$(call packages,test)
+	@$(MAKE) --no-print-directory $(jobs) VARIANT=fuzz test-programs
+	@FUZZ_RUNS='$(FUZZ_RUNS)' FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/run.sh build/fuzz
+
+install: all
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(includedir)/snap $(DESTDIR)$(docdir)
+	install -m 755 $(tools) $(DESTDIR)$(bindir)
+	install -m 644 $(static) $(shared) $(DESTDIR)$(libdir)
+	ln -sf $(notdir $(shared)) $(DESTDIR)$(libdir)/$(SONAME)
+	ln -sf $(notdir $(shared)) $(DESTDIR)$(libdir)/libsnap.so
+	$(call pkgconfig,$(PREFIX),$(libdir),$(includedir)) >$(DESTDIR)$(libdir)/pkgconfig/snap.pc
+	install -m 644 $(headers) $(DESTDIR)$(includedir)/snap
+	install -m 644 $(wildcard README.md LICENSE schema/*.md) $(DESTDIR)$(docdir)
+	for page in $(man_pages); do \
+		install -D -m 644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/} || exit 1; \
+	done
+	@# The loader's cache has to learn of the shared library; in a package that is the package's part.
+	@if test -z '$(DESTDIR)' && test "$$(id -u)" = 0; then ldconfig; fi
+
+uninstall:
+	rm -f $(TOOLS:%=$(DESTDIR)$(bindir)/%)
+	rm -f $(addprefix $(DESTDIR)$(libdir)/,libsnap.a libsnap.so $(SONAME) $(notdir $(shared)) pkgconfig/snap.pc)
+	rm -rf $(DESTDIR)$(includedir)/snap $(DESTDIR)$(docdir)
+	for page in $(man_pages); do rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
+
+clean:
+	rm -rf build

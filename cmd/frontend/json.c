@@ -1,0 +1,91 @@
+/* Writing JSON; see json.h. */
+#include "json.h"
+
+#include <inttypes.h>
+
+#include "text.h"
+#include "utf8.h"
+
+static void separate(struct json *json)
+{
+	if (json->follows)
+		fputc(',', json->out);
+	json->follows = true;
+}
+
+void json_open(struct json *json, char bracket)
+{
+	separate(json);
+	fputc(bracket, json->out);
+	json->follows = false;
+}
+
+void json_close(struct json *json, char bracket)
+{
+	fputc(bracket, json->out);
+	json->follows = true;
+}
+
+void json_key(struct json *json, const char *key)
+{
+	separate(json);
+	fprintf(json->out, "\"%s\":", key);
+	json->follows = false;
+}
+
+void json_integer(struct json *json, int64_t value)
+{
+	separate(json);
+	fprintf(json->out, "%" PRId64, value);
+}
+
+void json_unsigned(struct json *json, uint64_t value)
+{
+	separate(json);
+	fprintf(json->out, "%" PRIu64, value);
+}
+
+void json_bool(struct json *json, bool value)
+{
+	separate(json);
+	fputs(value ? "true" : "false", json->out);
+}
+
+static void quote(FILE *out, const char *bytes, size_t size)
+{
+	fputc('"', out);
+	for (size_t i = 0; i < size;) {
+		uint32_t point;
+		size_t length = utf8_decode(bytes + i, size - i, &point);
+		if (point == UTF8_INVALID)
+			fputs("\\ufffd", out);
+		else if (point == '"' || point == '\\')
+			fprintf(out, "\\%c", (char)point);
+		else if (point == '\n')
+			fputs("\\n", out);
+		else if (point == '\t')
+			fputs("\\t", out);
+		else if (point < 0x10000 && text_is_treacherous(point))
+			fprintf(out, "\\u%04" PRIx32, point);
+		else if (text_is_treacherous(point))
+			fprintf(out, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xd800 + ((point - 0x10000) >> 10),
+				0xdc00 + ((point - 0x10000) & 0x3ff));
+		else
+			fwrite(bytes + i, 1, length, out);
+		i += length;
+	}
+	fputc('"', out);
+}
+
+void json_text(struct json *json, const char *bytes, size_t size)
+{
+	separate(json);
+	quote(json->out, bytes, size);
+}
+
+void json_text_key(struct json *json, const char *bytes, size_t size)
+{
+	json_text(json, bytes, size);
+	fputc(':', json->out);
+	json->follows = false;
+}

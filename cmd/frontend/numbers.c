@@ -1,0 +1,71 @@
+/* Sizes, counts and shares; see numbers.h. */
+#include "numbers.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *digits(const char *text, uint64_t *value)
+{
+	*value = 0;
+	for (; *text >= '0' && *text <= '9'; text++)
+		if (__builtin_mul_overflow(*value, 10, value) ||
+		    __builtin_add_overflow(*value, (uint64_t)(*text - '0'), value))
+			return NULL;
+	return text;
+}
+
+bool number_parse_count(const char *text, uint64_t *count)
+{
+	const char *end = digits(text, count);
+	return end != NULL && end != text && *end == '\0';
+}
+
+bool number_parse_size(const char *text, int64_t *bytes)
+{
+	static const char *const units[][2] = {
+		{"", "B"}, {"K", "KiB"}, {"M", "MiB"}, {"G", "GiB"}, {"T", "TiB"}};
+	uint64_t value;
+	const char *unit = digits(text, &value);
+	if (unit == NULL || unit == text)
+		return false;
+	for (unsigned i = 0; i < sizeof units / sizeof *units; i++) {
+		if (strcasecmp(unit, units[i][0]) != 0 && strcasecmp(unit, units[i][1]) != 0)
+			continue;
+		if (value > (uint64_t)INT64_MAX >> (10 * i))
+			return false;
+		*bytes = (int64_t)(value << (10 * i));
+		return true;
+	}
+	return false;
+}
+
+const char *number_size(char buffer[NUMBER_SIZE], double bytes, bool sign)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	size_t last = sizeof units / sizeof *units - 1;
+	for (size_t i = 0;; i++, bytes /= 1024) {
+		if (i > 0 && fabs(bytes) < 100) {
+			snprintf(buffer, NUMBER_SIZE, sign ? "%+.1f %s" : "%.1f %s", bytes, units[i]);
+			return buffer;
+		}
+		if (i == last || fabs(bytes) < 10 * 1024) {
+			snprintf(buffer, NUMBER_SIZE, sign ? "%+.0f %s" : "%.0f %s", bytes, units[i]);
+			return buffer;
+		}
+	}
+}
+
+const char *number_share(char buffer[NUMBER_SIZE], int64_t part, int64_t whole)
+{
+	double share = whole != 0 ? 100.0 * (double)part / fabs((double)whole) : 0;
+	if (whole == 0)
+		snprintf(buffer, NUMBER_SIZE, "-");
+	else if (fabs(share) >= 1000)
+		snprintf(buffer, NUMBER_SIZE, share > 0 ? ">999%%" : "<-999%%");
+	else
+		snprintf(buffer, NUMBER_SIZE, "%.1f%%", share);
+	return buffer;
+}

@@ -1,0 +1,21 @@
+/* Numbers as they are typed and shown. */
+#ifndef CMD_FRONTEND_NUMBERS_H
+#define CMD_FRONTEND_NUMBERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* "512", "64K", "5MiB": bytes with a binary unit; false if it is none, or does not fit. */
+bool number_parse_size(const char *text, int64_t *bytes);
+/* Digits only; false if there is anything else, or it does not fit. */
+bool number_parse_count(const char *text, uint64_t *count);
+
+enum { NUMBER_SIZE = 32 };
+
+/* As tracemalloc's _format_size: "683 B", "20.1 MiB", with `sign` "+0 B". Averages have fractions. */
+const char *number_size(char buffer[NUMBER_SIZE], double bytes, bool sign);
+
+/* "69.5%", "-0.4%"; ">999%" and "-" where it says nothing. */
+const char *number_share(char buffer[NUMBER_SIZE], int64_t part, int64_t whole);
+
+#endif

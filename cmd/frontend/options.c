@@ -1,0 +1,206 @@
+/* The table of options and its reading; see options.h. */
+#include "options.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <snap/status.h>
+
+#include "messages.h"
+#include "numbers.h"
+#include "terminal.h"
+
+#define FORMAT_VERSION 1
+
+/* In the order of --help. */
+static const struct option_row {
+	int id;
+	const char *name;
+	const char *argument; /* NULL if it takes none */
+	const char *help;
+} table[] = {
+	{OPTION_GROUP_BY, "group-by", "KEY", "lineno (default), filename, function, traceback, domain, size"},
+	{OPTION_CUMULATIVE, "cumulative", NULL, "count a block for each group on its stack, once"},
+	{OPTION_SORT, "sort", "KEY", "size, count, size-diff, count-diff"},
+	{OPTION_FRAMES, "frames", "N", "newest frames shown of a traceback (10; 0 = all)"},
+	{OPTION_MOST_RECENT_FIRST, "most-recent-first", NULL, "the newest frame of a traceback first"},
+	{OPTION_SOURCE_ROOT, "source-root", "DIR", "look for source files below DIR"},
+	{OPTION_MAP, "map", "OLD=NEW", "look for sources in NEW where names begin with OLD"},
+	{OPTION_NO_SOURCE, "no-source", NULL, "do not look for sources"},
+	{OPTION_FORMAT, "format", "FORMAT", "table (default), tracemalloc, json, tsv"},
+	{OPTION_CHECK, "check", NULL, "verify everything"},
+	{OPTION_SALVAGE, "salvage", NULL, "write what is whole in a damaged file"},
+	{OPTION_JSON, "json", NULL, "JSON, one object on one line"},
+	{OPTION_TSV, "tsv", NULL, "tab-separated values, for databases"},
+	{OPTION_OUTPUT, "output", "FILE", "write to FILE, which appears when it is whole"},
+	{OPTION_FORCE, "force", NULL, "let -o replace a file that is no snapshot"},
+	{OPTION_LEVEL, "level", "N", "compress by zstd at level N, 1 to 19"},
+	{OPTION_MERGE, "merge", NULL, "add all snapshots up to one"},
+	{OPTION_SET, "set", "KEY=VALUE", "set a metadata key, e.g. label.rev=1a2b"},
+	{OPTION_NO_HISTORY, "no-history", NULL, "leave out how the snapshot was made"},
+	{OPTION_FAIL_OVER, "fail-over", "SIZE", "exit with 1 on growth by more than SIZE: 512, 64K, 5MiB"},
+	{OPTION_QUIET, "quiet", NULL, "no progress and no remarks"},
+	{OPTION_COLOR, "color", "WHEN", "auto, always, never"},
+	{OPTION_HELP, "help", NULL, "this text"},
+	{OPTION_VERSION, "version", NULL, "the version"},
+};
+enum { TABLE_ROWS = sizeof table / sizeof *table };
+
+static const int common[] = {OPTION_QUIET, OPTION_COLOR, OPTION_HELP, OPTION_VERSION, 0};
+
+static bool is_in(const int *list, int id)
+{
+	for (; *list != 0; list++)
+		if (*list == id)
+			return true;
+	return false;
+}
+
+static bool takes(const struct tool *tool, int id)
+{
+	return is_in(tool->options, id) || is_in(common, id);
+}
+
+static const char *name_of(int id)
+{
+	for (size_t i = 0; i < TABLE_ROWS; i++)
+		if (table[i].id == id)
+			return table[i].name;
+	return "";
+}
+
+static void show_help(const struct tool *tool)
+{
+	printf("Usage: %s [OPTION]... %s\n%s\n\nOptions:\n", tool->name, tool->operands, tool->purpose);
+	for (size_t i = 0; i < TABLE_ROWS; i++) {
+		const struct option_row *row = &table[i];
+		char words[40];
+		if (!takes(tool, row->id))
+			continue;
+		snprintf(words, sizeof words, "--%s%s%s", row->name, row->argument != NULL ? " " : "",
+			 row->argument != NULL ? row->argument : "");
+		if (row->id < 256)
+			printf("  -%c, %-18s %s\n", row->id, words, row->help);
+		else
+			printf("      %-18s %s\n", words, row->help);
+	}
+	printf("\nExamples:\n");
+	for (const char *const *example = tool->examples; *example != NULL; example++)
+		printf("  %s\n", *example);
+	printf("\nSee %s(1).\n", tool->name);
+}
+
+static void show_version(const struct tool *tool)
+{
+	printf("%s %s (libsnap %s, format %d)\n", tool->name, snap_version(), snap_version(), FORMAT_VERSION);
+}
+
+/* A letter as "-x", a word as it was typed. */
+_Noreturn static void refuse(int result, char **argv)
+{
+	const char *typed = argv[optind - 1];
+	if (result == ':' && optopt < 256)
+		message_usage("option -%c needs an argument", optopt);
+	if (result == ':')
+		message_usage("option --%s needs an argument", name_of(optopt));
+	if (optopt >= 256 || (optopt > 0 && strncmp(typed, "--", 2) == 0))
+		message_usage("option --%s takes no argument", name_of(optopt));
+	if (optopt > 0)
+		message_usage("there is no option -%c", optopt);
+	message_usage("there is no option %s, or it is the beginning of several", typed);
+}
+
+int option_next(const struct tool *tool, int argc, char **argv, const char **argument)
+{
+	static const char *const colors[] = {"auto", "always", "never"};
+	static struct option names[TABLE_ROWS + 1];
+	static char letters[2 * TABLE_ROWS + 2];
+	if (letters[0] == '\0') {
+		struct option *name = names;
+		char *letter = letters;
+		*letter++ = ':';
+		for (size_t i = 0; i < TABLE_ROWS; i++) {
+			const struct option_row *row = &table[i];
+			if (!takes(tool, row->id))
+				continue;
+			*name++ = (struct option){.name = row->name,
+						  .has_arg = row->argument != NULL ? required_argument
+										   : no_argument,
+						  .val = row->id};
+			if (row->id < 256)
+				*letter++ = (char)row->id;
+			if (row->id < 256 && row->argument != NULL)
+				*letter++ = ':';
+		}
+		opterr = 0;
+	}
+	for (;;) {
+		int option = getopt_long(argc, argv, letters, names, NULL);
+		*argument = optarg;
+		switch (option) {
+		case '?':
+		case ':':
+			refuse(option, argv);
+		case OPTION_HELP:
+			show_help(tool);
+			exit(tool_finish(TOOL_DONE));
+		case OPTION_VERSION:
+			show_version(tool);
+			exit(tool_finish(TOOL_DONE));
+		case OPTION_QUIET:
+			message_quiet();
+			break;
+		case OPTION_COLOR:
+			terminal_choose_color((enum terminal_color)option_choice(option, optarg, colors, 3));
+			break;
+		default:
+			return option;
+		}
+	}
+}
+
+size_t option_choice(int option, const char *argument, const char *const *names, size_t count)
+{
+	char list[200];
+	size_t used = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(argument, names[i]) == 0)
+			return i;
+		int n = snprintf(list + used, sizeof list - used, "%s%s",
+				 i == 0          ? ""
+				 : i + 1 < count ? ", "
+						 : " or ",
+				 names[i]);
+		if (n > 0 && (size_t)n < sizeof list - used)
+			used += (size_t)n;
+	}
+	message_usage("--%s is %s, not '%s'", name_of(option), list, argument);
+}
+
+uint64_t option_count(int option, const char *argument, uint64_t min, uint64_t max)
+{
+	uint64_t count;
+	if (number_parse_count(argument, &count) && count >= min && count <= max)
+		return count;
+	message_usage("--%s is a number from %" PRIu64 " to %" PRIu64 ", not '%s'", name_of(option), min, max,
+		      argument);
+}
+
+int64_t option_size(int option, const char *argument)
+{
+	int64_t bytes;
+	if (number_parse_size(argument, &bytes))
+		return bytes;
+	message_usage("--%s is a size such as 512, 64K or 5MiB, not '%s'", name_of(option), argument);
+}
+
+size_t option_pair(int option, const char *argument)
+{
+	const char *equals = strchr(argument, '=');
+	if (equals != NULL && equals != argument)
+		return (size_t)(equals - argument);
+	message_usage("--%s needs KEY=VALUE, not '%s'", name_of(option), argument);
+}

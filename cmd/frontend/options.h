@@ -1,0 +1,52 @@
+/* The options of all tools in one table: the same letter and name mean the same everywhere. */
+#ifndef CMD_FRONTEND_OPTIONS_H
+#define CMD_FRONTEND_OPTIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tool.h"
+
+enum option_id {
+	OPTION_DONE = -1,
+	/* with a letter */
+	OPTION_CUMULATIVE = 'c',
+	OPTION_FORCE = 'f',
+	OPTION_GROUP_BY = 'g',
+	OPTION_HELP = 'h',
+	OPTION_OUTPUT = 'o',
+	OPTION_QUIET = 'q',
+	OPTION_SORT = 's',
+	OPTION_FRAMES = 't',
+	OPTION_VERSION = 'V',
+	/* without */
+	OPTION_CHECK = 256,
+	OPTION_COLOR,
+	OPTION_FAIL_OVER,
+	OPTION_FORMAT,
+	OPTION_JSON,
+	OPTION_LEVEL,
+	OPTION_MAP,
+	OPTION_MERGE,
+	OPTION_MOST_RECENT_FIRST,
+	OPTION_NO_HISTORY,
+	OPTION_NO_SOURCE,
+	OPTION_SALVAGE,
+	OPTION_SET,
+	OPTION_SOURCE_ROOT,
+	OPTION_TSV,
+};
+
+/* The next option of the command line with its argument, or OPTION_DONE: then the operands begin at
+ * argv[optind]. --help, --version, --quiet and --color are dealt with here; a wrong command line ends
+ * the tool. */
+int option_next(const struct tool *tool, int argc, char **argv, const char **argument);
+
+/* What an argument names or says; a wrong one ends the tool. */
+size_t option_choice(int option, const char *argument, const char *const *names, size_t count);
+uint64_t option_count(int option, const char *argument, uint64_t min, uint64_t max);
+int64_t option_size(int option, const char *argument);
+/* KEY=VALUE: where the '=' stands, which is not the first byte. */
+size_t option_pair(int option, const char *argument);
+
+#endif

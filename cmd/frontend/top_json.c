@@ -1,0 +1,125 @@
+/* A ranking as one JSON object; its fields are a contract, see snaptop(1). */
+#include <string.h>
+
+#include "json.h"
+#include "top_forms.h"
+
+/* The entries whose keys begin with `prefix` if `with`, or those that do not. */
+static void put_meta(struct json *json, const struct snap_meta *meta, const char *prefix, bool with)
+{
+	size_t skip = strlen(prefix);
+	json_open(json, '{');
+	for (size_t i = 0; i < snap_meta_count(meta); i++) {
+		const char *value;
+		size_t size;
+		const char *key = snap_meta_at(meta, i, &value, &size);
+		if ((skip > 0 && strncmp(key, prefix, skip) == 0) != with)
+			continue;
+		if (with)
+			key += skip;
+		json_text_key(json, key, strlen(key));
+		json_text(json, value, size);
+	}
+	json_close(json, '}');
+}
+
+static void put_values(struct json *json, const struct ranking *ranking, const struct snap_group_row *row)
+{
+	json_key(json, "size");
+	json_integer(json, row->size);
+	json_key(json, "count");
+	json_integer(json, row->count);
+	if (!ranking->is_diff)
+		return;
+	json_key(json, "size_diff");
+	json_integer(json, row->size_diff);
+	json_key(json, "count_diff");
+	json_integer(json, row->count_diff);
+}
+
+static void put_frame(struct json *json, const struct snap_frame *frame)
+{
+	json_open(json, '{');
+	json_key(json, "file");
+	json_text(json, frame->file.bytes, frame->file.size);
+	if (frame->line > 0) {
+		json_key(json, "line");
+		json_integer(json, frame->line);
+	}
+	if (frame->function.bytes != NULL) {
+		json_key(json, "function");
+		json_text(json, frame->function.bytes, frame->function.size);
+	}
+	json_close(json, '}');
+}
+
+static bool put_row(struct json *json, struct ranking *ranking, size_t i)
+{
+	struct snap_group_row row = snap_groups_row(ranking->groups, i);
+	json_open(json, '{');
+	if (ranking->options->group.by == SNAP_BY_DOMAIN) {
+		json_key(json, "domain");
+		json_integer(json, row.domain);
+	} else if (ranking->options->group.by == SNAP_BY_SIZE) {
+		json_key(json, "block_size");
+		json_unsigned(json, row.block_size);
+	} else {
+		size_t count;
+		if (!ranking_frames(ranking, i, 0, &count))
+			return false;
+		json_key(json, "traceback");
+		json_open(json, '[');
+		while (count > 0)
+			put_frame(json, &ranking->frames[--count]);
+		json_close(json, ']');
+		if (row.total > 0) {
+			json_key(json, "total_nframe");
+			json_integer(json, row.total);
+		}
+	}
+	put_values(json, ranking, &row);
+	json_close(json, '}');
+	return true;
+}
+
+bool top_json(struct ranking *ranking)
+{
+	static const char *const keys[] = {
+		[SNAP_BY_LINENO] = "lineno",     [SNAP_BY_FILENAME] = "filename",
+		[SNAP_BY_FUNCTION] = "function", [SNAP_BY_TRACEBACK] = "traceback",
+		[SNAP_BY_DOMAIN] = "domain",     [SNAP_BY_SIZE] = "size",
+	};
+	struct json json = {.out = stdout};
+	const struct snap_meta *meta = snap_snapshot_meta(ranking->snapshot);
+	const struct snap_group_options *group = &ranking->options->group;
+	json_open(&json, '{');
+	json_key(&json, "v");
+	json_integer(&json, 1);
+	json_key(&json, "kind");
+	json_text(&json, ranking->is_diff ? "diff" : "snapshot", ranking->is_diff ? 4 : 8);
+	json_key(&json, "group_by");
+	json_text(&json, keys[group->by], strlen(keys[group->by]));
+	json_key(&json, "cumulative");
+	json_bool(&json, group->cumulative != SNAP_SELF);
+	json_key(&json, "meta");
+	put_meta(&json, meta, ranking->is_diff ? SNAP_META_OLD : "", false);
+	if (ranking->is_diff) {
+		json_key(&json, "old_meta");
+		put_meta(&json, meta, SNAP_META_OLD, true);
+	}
+	json_key(&json, "total");
+	json_open(&json, '{');
+	put_values(&json, ranking, &ranking->total);
+	json_close(&json, '}');
+	json_key(&json, "groups");
+	json_unsigned(&json, snap_groups_count(ranking->groups));
+	json_key(&json, "rows");
+	json_open(&json, '[');
+	for (size_t i = 0; i < snap_groups_ranked(ranking->groups); i++)
+		if (!put_row(&json, ranking, i))
+			return false;
+	json_close(&json, ']');
+	json_close(&json, '}');
+	putchar('\n');
+	return true;
+}

@@ -1,0 +1,252 @@
+/* A ranking as a table for people: the guilty line first, and readable in 80 columns. */
+#include <string.h>
+
+#include "numbers.h"
+#include "table.h"
+#include "terminal.h"
+#include "text.h"
+#include "top_forms.h"
+
+enum { SOURCE_ROWS = 10, INDENT = 4 };
+
+static size_t put_part(const char *bytes, size_t begin, size_t end, enum terminal_style style)
+{
+	if (begin >= end)
+		return 0;
+	fputs(terminal_style(style), stdout);
+	size_t width = text_put(stdout, bytes + begin, end - begin);
+	fputs(style != STYLE_NONE ? terminal_plain() : "", stdout);
+	return width;
+}
+
+/* A path whose middle gives way where room is short, its folders dim; returns the columns it takes. */
+static size_t put_path(const struct snap_frame *frame, size_t room, enum terminal_style style)
+{
+	char line[16] = "";
+	if (frame->line > 0)
+		snprintf(line, sizeof line, ":%" PRIu32, frame->line);
+	struct text_path fit = text_path_fit(frame->file, room - strlen(line));
+	const char *bytes = frame->file.bytes;
+	size_t name = fit.tail > fit.name ? fit.tail : fit.name, width = 0;
+	width += put_part(bytes, 0, fit.head, STYLE_DIM);
+	if (fit.tail > fit.head) {
+		printf("%s" TEXT_ELLIPSIS "%s", terminal_style(STYLE_DIM), terminal_plain());
+		width++;
+	}
+	width += put_part(bytes, fit.tail, name, STYLE_DIM);
+	printf("%s", terminal_style(style));
+	width += text_put(stdout, bytes + name, frame->file.size - name);
+	printf("%s%s", line, style != STYLE_NONE ? terminal_plain() : "");
+	return width + strlen(line);
+}
+
+static void put_frame(const struct snap_frame *frame, size_t room, enum terminal_style style,
+		      bool by_function)
+{
+	struct snap_text function = frame->function;
+	size_t part = function.bytes != NULL ? text_width(function.bytes, function.size) : 0;
+	size_t most = by_function ? room / 2 : room / 3;
+	if (part > most)
+		part = most;
+	if (by_function && part > 0) {
+		fputs(terminal_style(style), stdout);
+		size_t used = text_put_fitted(stdout, function.bytes, function.size, part) + TABLE_GAP;
+		printf("%s%*s", style != STYLE_NONE ? terminal_plain() : "", TABLE_GAP, "");
+		put_path(frame, room - used, STYLE_DIM);
+		return;
+	}
+	size_t used = put_path(frame, part > 0 ? room - part - TABLE_GAP : room, style);
+	if (part == 0)
+		return;
+	printf("%*s", TABLE_GAP, "");
+	text_put_fitted(stdout, function.bytes, function.size, room - used - TABLE_GAP);
+}
+
+static void put_source(const struct ranking *ranking, const struct snap_frame *frame, size_t indent)
+{
+	struct snap_text text = source_line(&ranking->options->sources, frame->file, frame->line);
+	size_t width = terminal_width();
+	if (text.size == 0)
+		return;
+	printf("%*s%s", (int)indent, "", terminal_style(STYLE_DIM));
+	text_put_fitted(stdout, text.bytes, text.size, width > indent ? width - indent : 1);
+	printf("%s\n", terminal_plain());
+}
+
+static void put_older(size_t frames, const char *what)
+{
+	if (frames > 0)
+		printf("%*s%s" TEXT_ELLIPSIS " %zu older frame%s%s%s\n", INDENT, "",
+		       terminal_style(STYLE_DIM), frames, frames == 1 ? "" : "s", what, terminal_plain());
+}
+
+/* The frames are in ranking->frames, newest first. */
+static void put_traceback(const struct ranking *ranking, const struct snap_group_row *row, size_t count)
+{
+	bool newest_first = ranking->options->most_recent_first;
+	size_t hidden = row->frames - count;
+	size_t lost = row->total > row->frames ? row->total - row->frames : 0;
+	if (!newest_first) {
+		put_older(lost, " not recorded");
+		put_older(hidden, ", -t 0 shows all");
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct snap_frame *frame = &ranking->frames[newest_first ? i : count - 1 - i];
+		printf("%*s", INDENT, "");
+		put_frame(frame, terminal_width() - INDENT, STYLE_NONE, false);
+		putchar('\n');
+		put_source(ranking, frame, 2 * INDENT);
+	}
+	if (newest_first) {
+		put_older(hidden, ", -t 0 shows all");
+		put_older(lost, " not recorded");
+	}
+}
+
+static void add_values(struct table *table, const struct ranking *ranking, const struct snap_group_row *row)
+{
+	char text[NUMBER_SIZE];
+	if (ranking->is_diff) {
+		table_cell(table, number_size(text, (double)row->size_diff, true));
+		snprintf(text, sizeof text, "%+" PRId64, row->count_diff);
+		table_cell(table, text);
+	}
+	table_cell(table, number_size(text, (double)row->size, false));
+	snprintf(text, sizeof text, "%" PRId64, row->count);
+	table_cell(table, text);
+	if (!ranking->is_diff)
+		table_cell(table, row->count != 0
+					  ? number_size(text, (double)row->size / (double)row->count, false)
+					  : "-");
+	if (ranking->is_diff)
+		table_cell(table, number_share(text, row->size_diff, ranking->total.size_diff));
+	else
+		table_cell(table, number_share(text, row->size, ranking->total.size));
+}
+
+static void add_titles(struct table *table, bool is_diff)
+{
+	static const char *const snapshot[] = {"size", "count", "average", "share"};
+	static const char *const diff[] = {"±size", "±count", "size", "count", "share"};
+	size_t columns = table->columns;
+	for (size_t i = 0; i < columns; i++)
+		table_cell(table, is_diff ? diff[i] : snapshot[i]);
+}
+
+static void subtract(struct snap_group_row *from, const struct snap_group_row *row)
+{
+	from->size -= row->size;
+	from->count -= row->count;
+	from->size_diff -= row->size_diff;
+	from->count_diff -= row->count_diff;
+}
+
+static bool fill(struct table *table, const struct ranking *ranking)
+{
+	struct snap_group_row rest = ranking->total;
+	size_t ranked = snap_groups_ranked(ranking->groups);
+	add_titles(table, ranking->is_diff);
+	for (size_t i = 0; i < ranked; i++) {
+		struct snap_group_row row = snap_groups_row(ranking->groups, i);
+		add_values(table, ranking, &row);
+		subtract(&rest, &row);
+	}
+	/* Cumulative groups overlap: there is no sum of the rest. */
+	for (size_t i = 0; ranking->options->group.cumulative != SNAP_SELF && i < table->columns; i++)
+		table_cell(table, "");
+	if (ranking->options->group.cumulative == SNAP_SELF)
+		add_values(table, ranking, &rest);
+	add_values(table, ranking, &ranking->total);
+	return table_finish(table);
+}
+
+static const char *domain_name(uint32_t domain)
+{
+	return domain == 0 ? "  Python" : domain == 389047 ? "  NumPy's data" : "";
+}
+
+static void put_group(const struct ranking *ranking, const struct snap_group_row *row, size_t room,
+		      bool first)
+{
+	enum snap_group_by by = ranking->options->group.by;
+	enum terminal_style style = first ? STYLE_BOLD : STYLE_NONE;
+	if (by != SNAP_BY_DOMAIN && by != SNAP_BY_SIZE) {
+		put_frame(&ranking->frames[0], room, style, by == SNAP_BY_FUNCTION);
+		putchar('\n');
+		return;
+	}
+	fputs(terminal_style(style), stdout);
+	if (by == SNAP_BY_SIZE)
+		printf("%" PRIu64 " B", row->block_size);
+	else
+		printf("%" PRIu32 "%s", row->domain, domain_name(row->domain));
+	printf("%s\n", first ? terminal_plain() : "");
+}
+
+static bool put_rows(struct ranking *ranking, struct table *table)
+{
+	static const struct {
+		const char *title, *one, *many;
+	} names[] = {
+		[SNAP_BY_LINENO] = {"line", "line", "lines"},
+		[SNAP_BY_FILENAME] = {"file", "file", "files"},
+		[SNAP_BY_FUNCTION] = {"function", "function", "functions"},
+		[SNAP_BY_TRACEBACK] = {"traceback", "traceback", "tracebacks"},
+		[SNAP_BY_DOMAIN] = {"domain", "domain", "domains"},
+		[SNAP_BY_SIZE] = {"block size", "block size", "block sizes"},
+	};
+	const struct top_options *options = ranking->options;
+	enum snap_group_by by = options->group.by;
+	enum terminal_style styles[TABLE_COLUMNS_MAX] = {STYLE_NONE}, dim[TABLE_COLUMNS_MAX];
+	size_t indent = table_width(table), width = terminal_width();
+	size_t room = width > indent + 20 ? width - indent : 20;
+	size_t ranked = snap_groups_ranked(ranking->groups),
+	       more = snap_groups_count(ranking->groups) - ranked;
+	for (size_t i = 0; i < TABLE_COLUMNS_MAX; i++)
+		dim[i] = STYLE_DIM;
+
+	table_row(table, dim, true);
+	printf("%s%s%s\n", terminal_style(STYLE_DIM), names[by].title, terminal_plain());
+	for (size_t i = 0; i < ranked; i++) {
+		struct snap_group_row row = snap_groups_row(ranking->groups, i);
+		size_t count;
+		if (!ranking_frames(ranking, i, options->frames, &count))
+			return false;
+		styles[0] = !ranking->is_diff   ? STYLE_NONE
+			    : row.size_diff > 0 ? STYLE_GROWN
+			    : row.size_diff < 0 ? STYLE_SHRUNK
+						: STYLE_NONE;
+		table_row(table, styles, true);
+		put_group(ranking, &row, room, i == 0);
+		if (by == SNAP_BY_LINENO && i < SOURCE_ROWS)
+			put_source(ranking, &ranking->frames[0], indent + TABLE_GAP);
+		if (by == SNAP_BY_TRACEBACK) {
+			put_traceback(ranking, &row, count);
+			putchar('\n');
+		}
+	}
+	if (more > 0) {
+		table_row(table, dim, true);
+		printf("%s" TEXT_ELLIPSIS " %zu more %s%s\n", terminal_style(STYLE_DIM), more,
+		       more == 1 ? names[by].one : names[by].many, terminal_plain());
+	} else {
+		table_skip(table);
+	}
+	table_row(table, NULL, true);
+	puts("total");
+	return true;
+}
+
+bool top_table(struct ranking *ranking)
+{
+	struct table table;
+	if (!table_open(&table, ranking->is_diff ? 5 : 4))
+		return false;
+	bool shown = fill(&table, ranking);
+	if (shown) {
+		top_header(ranking->snapshot, &ranking->total);
+		shown = put_rows(ranking, &table);
+	}
+	table_close(&table);
+	return shown;
+}

@@ -1,0 +1,158 @@
+/* snapinfo: what a file holds and how its bytes are spent; checks files and salvages damaged ones. */
+#include <stdio.h>
+#include <string.h>
+
+#include "frontend/info.h"
+#include "frontend/members.h"
+#include "frontend/messages.h"
+#include "frontend/operands.h"
+#include "frontend/options.h"
+#include "frontend/stream.h"
+#include "frontend/text.h"
+#include "frontend/tool.h"
+
+static const struct tool tool = {
+	.name = "snapinfo",
+	.operands = "[FILE]...",
+	.purpose = "Shows the metadata, counts and sizes of FILEs and of their members.",
+	.options = (const int[]){OPTION_CHECK, OPTION_SALVAGE, OPTION_JSON, OPTION_OUTPUT, OPTION_FORCE, 0},
+	.examples = (const char *const[]){"snapinfo after.snap", "snapinfo --check service.snap after.snap",
+					  "snapinfo --json service.snap@-1",
+					  "snapinfo --salvage -o rescued.snap cut.snap", NULL},
+};
+
+struct options {
+	bool check, salvage, json;
+	struct stream_options stream; /* of --salvage */
+};
+
+static void read_options(int argc, char **argv, struct options *options)
+{
+	int option;
+	const char *argument;
+	while ((option = option_next(&tool, argc, argv, &argument)) != OPTION_DONE) {
+		switch (option) {
+		case OPTION_CHECK:
+			options->check = true;
+			break;
+		case OPTION_SALVAGE:
+			options->salvage = true;
+			break;
+		case OPTION_JSON:
+			options->json = true;
+			break;
+		case OPTION_OUTPUT:
+			options->stream.path = argument;
+			break;
+		case OPTION_FORCE:
+			options->stream.replace = true;
+			break;
+		}
+	}
+	if (options->salvage && (options->check || options->json))
+		message_usage("--salvage goes neither with --check nor with --json");
+	if (!options->salvage && options->stream.path != NULL)
+		message_usage("-o goes with --salvage only");
+}
+
+/* --check and --salvage look at all of a file. */
+static bool is_whole(const struct operand *operand)
+{
+	if (operand->member != 0)
+		message_fail(operand->name, "--check and --salvage take whole files, not FILE@N");
+	return operand->member == 0;
+}
+
+static bool check(struct member_reader *members)
+{
+	const char *name = members->operand->name;
+	size_t count = 0;
+	enum snap_status status;
+	while ((status = members_next(members)) == SNAP_OK)
+		count++;
+	if (status != SNAP_END)
+		return false;
+	text_put(stdout, name, strlen(name));
+	printf(": ok, %zu member%s\n", count, count == 1 ? "" : "s");
+	return true;
+}
+
+static bool show(const struct options *options, const char *argument)
+{
+	struct snap_reader_options reading = {.limits = snap_limits_default(), .check = options->check};
+	struct operand operand;
+	struct member_reader members;
+	if (!operand_parse(&operand, argument) || (options->check && !is_whole(&operand)) ||
+	    !members_open(&members, &operand, &reading))
+		return false;
+	bool shown = options->json    ? info_json(&members)
+		     : options->check ? check(&members)
+				      : info_text(&members);
+	members_close(&members);
+	return shown;
+}
+
+/* Copies what can be read and tells what cannot. */
+static bool copy_whole_parts(struct member_reader *members, struct stream *stream)
+{
+	size_t whole = 0, parts = 0;
+	enum snap_status status;
+	while ((status = members_next(members)) == SNAP_OK) {
+		const struct snap_error *damage = snap_reader_damage(members->reader);
+		if (damage->status < 0) {
+			message_error(members->operand->name, damage);
+			parts++;
+		} else {
+			whole++;
+		}
+		if (!stream_put(stream, members->member.snapshot))
+			return false;
+	}
+	if (status < 0 || !stream_finish(stream))
+		return false;
+	message_note(members->operand->name,
+		     parts > 0 ? "salvaged %zu whole snapshot%s and a part of the next"
+			       : "not damaged, copied %zu snapshot%s",
+		     whole, whole == 1 ? "" : "s");
+	return true;
+}
+
+static bool salvage(const struct options *options, const char *argument)
+{
+	struct snap_reader_options reading = {.limits = snap_limits_default(), .salvage = true};
+	struct operand operand;
+	struct member_reader members;
+	struct stream stream;
+	if (!operand_parse(&operand, argument) || !is_whole(&operand) ||
+	    !members_open(&members, &operand, &reading))
+		return false;
+	bool copied = false;
+	if (members.reader == NULL) {
+		message_fail(operand.name, "only .snap files can be salvaged, not %s", members.format);
+	} else if (stream_open(&stream, &options->stream)) {
+		copied = copy_whole_parts(&members, &stream);
+		stream_close(&stream);
+	}
+	members_close(&members);
+	return copied;
+}
+
+int main(int argc, char **argv)
+{
+	tool_start(&tool);
+	struct options options = {.stream = {.tool = &tool, .argc = argc, .argv = argv, .series = true}};
+	read_options(argc, argv, &options);
+	int count;
+	char **files = tool_operands(&tool, argc, argv, &count);
+	if (options.salvage && count > 1)
+		message_usage("--salvage takes one FILE");
+
+	enum tool_exit status = TOOL_DONE;
+	for (int i = 0; i < count; i++) {
+		if (i > 0 && !options.check && !options.json)
+			putchar('\n');
+		if (!(options.salvage ? salvage : show)(&options, files[i]))
+			status = TOOL_FAILED;
+	}
+	return tool_finish(status);
+}
