@@ -16,6 +16,9 @@ struct snap_encoder {
 	int level;
 	ZSTD_CCtx *zstd;
 	struct snap_u8s raw, packed;
+	/* Of the rows of the SITT being made: which are explicit; by column: whether VALS tells it. */
+	struct snap_u8s is_explicit;
+	bool told[SNAP_COLUMNS_MAX];
 	/* The section being made; SNAP_TAG_END when there is none. */
 	uint32_t tag, index, rows;
 	bool written; /* at least one section of this tag was */
@@ -108,7 +111,7 @@ static void write_section(struct snap_encoder *e)
 	e->written = true;
 }
 
-static void begin(struct snap_encoder *e, uint32_t tag, uint32_t index)
+static void begin_section(struct snap_encoder *e, uint32_t tag, uint32_t index)
 {
 	e->tag = tag;
 	e->index = index;
@@ -154,7 +157,7 @@ static void put_bytes(struct snap_encoder *e, const void *bytes, size_t size)
 	e->raw.count += size;
 }
 
-static void end(struct snap_encoder *e)
+static void end_section(struct snap_encoder *e)
 {
 	if (e->rows > 0 && e->status == SNAP_OK)
 		write_section(e);
@@ -186,7 +189,7 @@ static size_t find_key(const struct snap_meta *before, const char *key, size_t g
 
 static void encode_meta(struct snap_encoder *e, const struct snap_meta *meta, const struct snap_meta *before)
 {
-	begin(e, SNAP_TAG_META, 0);
+	begin_section(e, SNAP_TAG_META, 0);
 	if (!row(e))
 		return;
 	size_t count = snap_meta_count(meta), ref = 0;
@@ -217,13 +220,13 @@ static void encode_meta(struct snap_encoder *e, const struct snap_meta *meta, co
 	}
 	if (e->raw.count > SNAP_SECTION_RAW_MAX)
 		e->status = snap_fail(e->err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET, "the metadata take more than 4 MiB");
-	end(e);
+	end_section(e);
 }
 
 static void encode_columns(struct snap_encoder *e, const struct snap_member *m)
 {
 	const struct snap_snapshot *s = m->tables;
-	begin(e, SNAP_TAG_COLS, 0);
+	begin_section(e, SNAP_TAG_COLS, 0);
 	if (!row(e))
 		return;
 	put_uint(e, s->column_count);
@@ -237,13 +240,13 @@ static void encode_columns(struct snap_encoder *e, const struct snap_member *m)
 		put_uint(e, s->columns[c].predictor);
 		put_uint(e, s->columns[c].from);
 	}
-	end(e);
-	begin(e, SNAP_TAG_STKR, 0);
+	end_section(e);
+	begin_section(e, SNAP_TAG_STKR, 0);
 	if (!row(e))
 		return;
 	put_uint(e, m->rule.limit);
 	put_uint(e, m->rule.known);
-	end(e);
+	end_section(e);
 }
 
 /* How many bytes a string takes over from the one before it. */
@@ -263,7 +266,7 @@ static void encode_strings(struct snap_encoder *e, const struct snap_member *m)
 	const struct snap_snapshot *s = m->tables;
 	uint32_t count = (uint32_t)s->text_end.count;
 	struct snap_text before = {"", 0};
-	begin(e, SNAP_TAG_STRP, 0);
+	begin_section(e, SNAP_TAG_STRP, 0);
 	for (uint32_t i = m->first_string; i < count && row(e); i++) {
 		struct snap_text t = snap_snapshot_string(s, i);
 		size_t shared = shared_prefix(before, t);
@@ -271,9 +274,9 @@ static void encode_strings(struct snap_encoder *e, const struct snap_member *m)
 		put_uint(e, t.size - shared);
 		before = t;
 	}
-	end(e);
+	end_section(e);
 	before = (struct snap_text){"", 0};
-	begin(e, SNAP_TAG_STRB, 0);
+	begin_section(e, SNAP_TAG_STRB, 0);
 	for (uint32_t i = m->first_string; i < count && e->status == SNAP_OK; i++) {
 		struct snap_text t = snap_snapshot_string(s, i);
 		size_t shared = shared_prefix(before, t);
@@ -283,7 +286,7 @@ static void encode_strings(struct snap_encoder *e, const struct snap_member *m)
 		e->rows = e->raw.count > 0;
 		before = t;
 	}
-	end(e);
+	end_section(e);
 }
 
 static void encode_frames(struct snap_encoder *e, const struct snap_member *m)
@@ -292,7 +295,7 @@ static void encode_frames(struct snap_encoder *e, const struct snap_member *m)
 	const uint32_t *file = s->frame_file.at, *line = s->frame_line.at, *function = s->frame_function.at;
 	size_t first = m->first_frame, count = s->frame_file.count;
 	bool functions = false;
-	begin(e, SNAP_TAG_FRMF, 0);
+	begin_section(e, SNAP_TAG_FRMF, 0);
 	for (size_t i = first; i < count; i++) {
 		functions = functions || function[i] != SNAP_NONE;
 		if (i > first && file[i] == file[i - 1])
@@ -301,29 +304,29 @@ static void encode_frames(struct snap_encoder *e, const struct snap_member *m)
 			return;
 		put_uint(e, i == first ? file[i] : file[i] - file[i - 1] - 1);
 	}
-	end(e);
-	begin(e, SNAP_TAG_FRML, 0);
+	end_section(e);
+	begin_section(e, SNAP_TAG_FRML, 0);
 	for (size_t i = first; i < count && row(e); i++) {
 		uint64_t before = i > first && file[i] == file[i - 1] ? line[i - 1] : 0;
 		bool last = i + 1 == count || file[i + 1] != file[i];
 		put_uint(e, (line[i] - before) << 1 | last);
 	}
-	end(e);
+	end_section(e);
 	if (!functions)
 		return;
-	begin(e, SNAP_TAG_FRMU, 0);
+	begin_section(e, SNAP_TAG_FRMU, 0);
 	int64_t before = 0;
 	for (size_t i = first; i < count && row(e); i++) {
 		int64_t code = function[i] == SNAP_NONE ? 0 : (int64_t)function[i] + 1;
 		put_uint(e, zigzag(code - before));
 		before = code;
 	}
-	end(e);
+	end_section(e);
 }
 
 static void encode_pairs(struct snap_encoder *e, const struct snap_member *m)
 {
-	begin(e, SNAP_TAG_PRSC, 0);
+	begin_section(e, SNAP_TAG_PRSC, 0);
 	uint64_t next = 0;
 	for (size_t i = 0; i < m->pair_count; i++) {
 		uint64_t caller = m->pairs[i] >> 32;
@@ -334,8 +337,8 @@ static void encode_pairs(struct snap_encoder *e, const struct snap_member *m)
 		put_uint(e, caller - next);
 		next = caller + 1;
 	}
-	end(e);
-	begin(e, SNAP_TAG_PRST, 0);
+	end_section(e);
+	begin_section(e, SNAP_TAG_PRST, 0);
 	for (size_t i = 0; i < m->pair_count && row(e); i++) {
 		int64_t caller = (int64_t)(m->pairs[i] >> 32), callee = (int64_t)(uint32_t)m->pairs[i];
 		bool first = i == 0 || m->pairs[i - 1] >> 32 != m->pairs[i] >> 32;
@@ -343,7 +346,7 @@ static void encode_pairs(struct snap_encoder *e, const struct snap_member *m)
 		uint64_t gap = first ? zigzag(callee - caller) : m->pairs[i] - m->pairs[i - 1] - 1;
 		put_uint(e, gap << 1 | last);
 	}
-	end(e);
+	end_section(e);
 }
 
 /* Bits of a NODE token. */
@@ -395,7 +398,7 @@ static void encode_nodes(struct snap_encoder *e, const struct snap_member *m)
 		only_root = only_root && (parent[i] == SNAP_NONE || parent[i] >= first);
 		depths = depths || (parent[i] == SNAP_NONE && s->node_depth.at[i] != 1);
 	}
-	begin(e, SNAP_TAG_ATCH, 0);
+	begin_section(e, SNAP_TAG_ATCH, 0);
 	uint64_t next_code = 0;
 	for (size_t i = first; i < nodes && !only_root; i++) {
 		uint64_t code = parent[i] == SNAP_NONE ? 0 : (uint64_t)parent[i] + 1;
@@ -406,9 +409,9 @@ static void encode_nodes(struct snap_encoder *e, const struct snap_member *m)
 		put_uint(e, code - next_code);
 		next_code = code + 1;
 	}
-	end(e);
+	end_section(e);
 
-	begin(e, SNAP_TAG_NODE, 0);
+	begin_section(e, SNAP_TAG_NODE, 0);
 	uint32_t root_frame = 0;
 	for (size_t i = first; i < nodes && row(e); i++) {
 		uint64_t difference;
@@ -421,9 +424,9 @@ static void encode_nodes(struct snap_encoder *e, const struct snap_member *m)
 		}
 		put_uint(e, difference << NODE_SHIFT | flags[i - first]);
 	}
-	end(e);
+	end_section(e);
 
-	begin(e, SNAP_TAG_RDEP, 0);
+	begin_section(e, SNAP_TAG_RDEP, 0);
 	size_t before = SNAP_NONE;
 	for (size_t i = first; i < nodes && depths; i++) {
 		if (parent[i] != SNAP_NONE)
@@ -434,7 +437,7 @@ static void encode_nodes(struct snap_encoder *e, const struct snap_member *m)
 		put_uint(e, s->node_depth.at[i] - (same ? s->node_depth.at[before] : 0u) - 1u);
 		before = i;
 	}
-	end(e);
+	end_section(e);
 done:
 	free(flags);
 	free(next);
@@ -444,15 +447,15 @@ static void encode_stacks(struct snap_encoder *e, const struct snap_member *m)
 {
 	const struct snap_snapshot *s = m->tables;
 	uint32_t i = m->first_stack, count = (uint32_t)s->stack_node.count, next = 0;
-	begin(e, SNAP_TAG_STKD, 0);
+	begin_section(e, SNAP_TAG_STKD, 0);
 	for (; i < count && s->stack_node.at[i] < m->first_node && snap_stack_follows(s, i, m->rule) && row(e); i++) {
 		put_uint(e, s->stack_node.at[i] - next);
 		next = s->stack_node.at[i] + 1;
 	}
-	end(e);
+	end_section(e);
 	while (i < count && snap_stack_follows(s, i, m->rule))
 		i++;
-	begin(e, SNAP_TAG_STKX, 0);
+	begin_section(e, SNAP_TAG_STKX, 0);
 	uint32_t before = 0;
 	for (; i < count && row(e); i++) {
 		put_uint(e, s->stack_node.at[i] - before);
@@ -460,55 +463,100 @@ static void encode_stacks(struct snap_encoder *e, const struct snap_member *m)
 		put_uint(e, s->stack_total.at[i]);
 		before = s->stack_node.at[i];
 	}
-	end(e);
+	end_section(e);
 }
 
 static void encode_changes(struct snap_encoder *e, const struct snap_member *m)
 {
 	uint64_t next = 0;
 	for (size_t at = 0; at < m->changed_count && e->status == SNAP_OK; at += SNAP_SECTION_ROWS) {
-		size_t end_row = m->changed_count - at < SNAP_SECTION_ROWS ? m->changed_count : at + SNAP_SECTION_ROWS;
-		begin(e, SNAP_TAG_CHGI, 0);
-		for (size_t i = at; i < end_row && row(e); i++) {
+		size_t end = m->changed_count - at < SNAP_SECTION_ROWS ? m->changed_count : at + SNAP_SECTION_ROWS;
+		begin_section(e, SNAP_TAG_CHGI, 0);
+		for (size_t i = at; i < end && row(e); i++) {
 			put_uint(e, m->changed[i] - next);
 			next = (uint64_t)m->changed[i] + 1;
 		}
-		end(e);
+		end_section(e);
 		for (uint32_t c = 0; c < m->tables->column_count; c++) {
 			bool any = false;
-			for (size_t i = at; i < end_row && !any; i++)
+			for (size_t i = at; i < end && !any; i++)
 				any = m->changes[c][i] != 0;
-			begin(e, SNAP_TAG_CHGV, c);
-			for (size_t i = at; i < end_row && any && row(e); i++)
+			begin_section(e, SNAP_TAG_CHGV, c);
+			for (size_t i = at; i < end && any && row(e); i++)
 				put_uint(e, zigzag(m->changes[c][i]));
-			end(e);
+			end_section(e);
 		}
 	}
 }
 
-static bool is_explicit(const struct snap_snapshot *s, size_t site)
+/* The residuals of one column at `count` sites from `begin` on. */
+static void read_residuals(const struct snap_snapshot *s, uint32_t column, size_t begin, size_t count,
+                           int64_t *residuals)
 {
-	if (snap_numbers_get(&s->values[SNAP_COLUMN_BLOCKS], site) != 1)
-		return true;
-	for (uint32_t c = 1; c < s->column_count; c++)
-		if (snap_residual(s, c, site) != 0)
-			return true;
-	return false;
+	int64_t predicted[SNAP_VALUES_CHUNK];
+	snap_snapshot_read_values(s, column, begin, count, residuals);
+	if (s->columns[column].predictor == SNAP_PREDICT_NOTHING)
+		return;
+	snap_snapshot_read_predicted(s, column, begin, count, predicted);
+	for (size_t i = 0; i < count; i++)
+		residuals[i] = (int64_t)((uint64_t)residuals[i] - (uint64_t)predicted[i]);
 }
 
-static void encode_domains(struct snap_encoder *e, const struct snap_snapshot *s, size_t at, size_t end_row)
+/* Which of the sites [begin, end) are explicit, and which columns have to be told for them. */
+static void find_explicit(struct snap_encoder *e, const struct snap_snapshot *s, size_t begin, size_t end)
+{
+	uint8_t *is_explicit = e->is_explicit.at;
+	memset(is_explicit, 0, end - begin);
+	memset(e->told, 0, sizeof e->told);
+	for (uint32_t c = 0; c < s->column_count; c++) {
+		int64_t implied = c == SNAP_COLUMN_BLOCKS;
+		if (s->values[c].count == 0)
+			continue;
+		for (size_t at = begin; at < end; at += SNAP_VALUES_CHUNK) {
+			size_t count = end - at < SNAP_VALUES_CHUNK ? end - at : SNAP_VALUES_CHUNK;
+			int64_t residuals[SNAP_VALUES_CHUNK];
+			read_residuals(s, c, at, count, residuals);
+			for (size_t i = 0; i < count; i++) {
+				is_explicit[at - begin + i] |= residuals[i] != implied;
+				e->told[c] |= residuals[i] != 0;
+			}
+		}
+	}
+}
+
+static void encode_values(struct snap_encoder *e, const struct snap_snapshot *s, uint32_t column, size_t begin,
+                          size_t end)
+{
+	const uint8_t *is_explicit = e->is_explicit.at;
+	begin_section(e, SNAP_TAG_VALS, column);
+	for (size_t at = begin; at < end; at += SNAP_VALUES_CHUNK) {
+		size_t count = end - at < SNAP_VALUES_CHUNK ? end - at : SNAP_VALUES_CHUNK;
+		int64_t residuals[SNAP_VALUES_CHUNK];
+		read_residuals(s, column, at, count, residuals);
+		for (size_t i = 0; i < count; i++) {
+			if (!is_explicit[at - begin + i])
+				continue;
+			if (!row(e))
+				return;
+			put_uint(e, zigzag(residuals[i]));
+		}
+	}
+	end_section(e);
+}
+
+static void encode_domains(struct snap_encoder *e, const struct snap_snapshot *s, size_t at, size_t end)
 {
 	const uint32_t *domain = s->site_domain.at;
-	begin(e, SNAP_TAG_DOMS, 0);
-	for (size_t i = at, run; i < end_row; i += run) {
-		for (run = 1; i + run < end_row && domain[i + run] == domain[i]; run++)
+	begin_section(e, SNAP_TAG_DOMS, 0);
+	for (size_t i = at, run; i < end; i += run) {
+		for (run = 1; i + run < end && domain[i + run] == domain[i]; run++)
 			;
-		if ((run == end_row - at && domain[i] == 0) || !row(e))
+		if ((run == end - at && domain[i] == 0) || !row(e))
 			break;
 		put_uint(e, run);
 		put_uint(e, domain[i]);
 	}
-	end(e);
+	end_section(e);
 }
 
 static void encode_sites(struct snap_encoder *e, const struct snap_member *m)
@@ -516,7 +564,7 @@ static void encode_sites(struct snap_encoder *e, const struct snap_member *m)
 	const struct snap_snapshot *s = m->tables;
 	const uint32_t *stack = s->site_stack.at;
 	size_t count = s->site_stack.count;
-	begin(e, SNAP_TAG_SITO, 0);
+	begin_section(e, SNAP_TAG_SITO, 0);
 	uint64_t next = 0;
 	for (size_t i = m->first_site; i < count && stack[i] < m->first_stack; i++) {
 		if (i > m->first_site && stack[i] == stack[i - 1])
@@ -526,35 +574,28 @@ static void encode_sites(struct snap_encoder *e, const struct snap_member *m)
 		put_uint(e, stack[i] - next);
 		next = (uint64_t)stack[i] + 1;
 	}
-	end(e);
+	end_section(e);
+	if (e->status == SNAP_OK)
+		e->status = snap_vector_reserve(&e->is_explicit, SNAP_SECTION_ROWS, NULL, e->err);
 	for (size_t at = m->first_site; at < count && e->status == SNAP_OK; at += SNAP_SECTION_ROWS) {
-		size_t end_row = count - at < SNAP_SECTION_ROWS ? count : at + SNAP_SECTION_ROWS;
-		begin(e, SNAP_TAG_SITT, 0);
-		for (size_t i = at; i < end_row && row(e); i++) {
+		size_t end = count - at < SNAP_SECTION_ROWS ? count : at + SNAP_SECTION_ROWS;
+		find_explicit(e, s, at, end);
+		bool any_explicit = memchr(e->is_explicit.at, 1, end - at) != NULL;
+		begin_section(e, SNAP_TAG_SITT, 0);
+		for (size_t i = at; i < end && row(e); i++) {
 			bool goes_on = i > m->first_site && stack[i] == stack[i - 1] &&
 			               s->site_domain.at[i] == s->site_domain.at[i - 1];
 			uint64_t size = (uint64_t)snap_numbers_get(&s->site_size, i);
 			if (goes_on)
 				size -= (uint64_t)snap_numbers_get(&s->site_size, i - 1);
 			bool last = i + 1 == count || stack[i + 1] != stack[i];
-			put_uint(e, size << 2 | (uint64_t)is_explicit(s, i) << 1 | last);
+			put_uint(e, size << 2 | (uint64_t)e->is_explicit.at[i - at] << 1 | last);
 		}
-		end(e);
-		encode_domains(e, s, at, end_row);
-		for (uint32_t c = 0; c < s->column_count; c++) {
-			bool any = false;
-			for (size_t i = at; i < end_row && !any; i++)
-				any = snap_residual(s, c, i) != 0 && (c > 0 || is_explicit(s, i));
-			begin(e, SNAP_TAG_VALS, c);
-			for (size_t i = at; i < end_row && any; i++) {
-				if (!is_explicit(s, i))
-					continue;
-				if (!row(e))
-					return;
-				put_uint(e, zigzag(snap_residual(s, c, i)));
-			}
-			end(e);
-		}
+		end_section(e);
+		encode_domains(e, s, at, end);
+		for (uint32_t c = 0; c < s->column_count && e->status == SNAP_OK; c++)
+			if (e->told[c] && any_explicit)
+				encode_values(e, s, c, at, end);
 	}
 }
 
@@ -585,6 +626,7 @@ void snap_encoder_free(struct snap_encoder *e)
 	ZSTD_freeCCtx(e->zstd);
 	snap_vector_free(&e->raw, NULL);
 	snap_vector_free(&e->packed, NULL);
+	snap_vector_free(&e->is_explicit, NULL);
 	free(e);
 }
 
@@ -621,7 +663,7 @@ enum snap_status snap_encode_end(struct snap_encoder *e, bool more, struct snap_
 	put_u32(e->end, more ? SNAP_END_MORE : 0);
 	int level = e->level;
 	e->level = 0;
-	begin(e, SNAP_TAG_END, 0);
+	begin_section(e, SNAP_TAG_END, 0);
 	put_bytes(e, e->end, sizeof e->end);
 	if (e->status == SNAP_OK)
 		write_section(e);

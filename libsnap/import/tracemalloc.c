@@ -618,7 +618,7 @@ static enum snap_status fast(struct reader *r, struct snap_error *err)
 	return code == SNAP_PICKLE_MARK ? fast_traces(r, err) : fast_frames(r, err);
 }
 
-/* What a pickle holds that begins with this opcode; NULL where that is not yet told. */
+/* What a pickle holds that begins with this opcode; NULL where that is not yet told, or not at all. */
 static const char *held(uint8_t code)
 {
 	switch (code) {
@@ -626,8 +626,10 @@ static const char *held(uint8_t code)
 	case SNAP_PICKLE_BINUNICODE:
 	case SNAP_PICKLE_MEMOIZE:
 	case SNAP_PICKLE_BINPUT:
+	case SNAP_PICKLE_LONG_BINPUT:
 	case SNAP_PICKLE_GLOBAL:
 	case SNAP_PICKLE_STACK_GLOBAL:
+	case SNAP_PICKLE_PROTO:
 	case SNAP_PICKLE_FRAME:
 		return NULL;
 	case SNAP_PICKLE_STOP:
@@ -647,7 +649,7 @@ static const char *held(uint8_t code)
 	case SNAP_PICKLE_LONG1:
 		return "a number";
 	default:
-		return "something else";
+		return snap_pickle_code_name(code) != NULL ? "something else" : NULL;
 	}
 }
 

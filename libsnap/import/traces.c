@@ -16,11 +16,10 @@ enum snap_status snap_traces_init(struct snap_traces *t, struct snap_builder *bu
 	uint64_t seed = snap_mix((uint64_t)(uintptr_t)builder);
 	t->factors[0] = seed | 1;
 	t->factors[1] = snap_mix(seed) | 1;
-	t->slots = malloc(SLOTS * sizeof *t->slots);
+	t->slots = calloc(SLOTS, sizeof *t->slots);
 	if (t->slots == NULL)
 		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
-	for (size_t i = 0; i < SLOTS; i++)
-		t->slots[i] = (struct snap_traces_slot){.key = i == 0, .frame = 0};
+	t->slots[0].key = 1; /* key 0 belongs here and nowhere else, so now no slot holds it */
 	return SNAP_OK;
 }
 
