@@ -12,7 +12,7 @@
 struct side {
 	const struct snap_snapshot *s;
 	uint32_t *string, *frame; /* their numbers in the result */
-	uint32_t *site;           /* of each stack: its first site */
+	uint32_t *site, *site_end; /* of each stack: its sites */
 	uint32_t *source;         /* of each stack of the result: the stack it comes from, or SNAP_NONE */
 	struct snap_stack_walk stacks;
 };
@@ -268,6 +268,24 @@ static enum snap_status drop_nodes(struct combining *m, struct snap_error *err)
 	return SNAP_OK;
 }
 
+/* In a snapshot as the builder makes it no two stacks say the same, so of two that do, each comes from
+ * one side only. */
+static enum snap_status find_same(struct combining *m, uint32_t *one, size_t *joined, struct snap_error *err)
+{
+	size_t stacks = m->u->stack_node.count;
+	bool *one_sided = NULL;
+	if (m->side[0].s->canonical && m->side[1].s->canonical) {
+		one_sided = malloc((stacks + 1) * sizeof *one_sided);
+		if (one_sided == NULL)
+			return out_of_memory(err);
+		for (size_t i = 0; i < stacks; i++)
+			one_sided[i] = m->side[0].source[i] == SNAP_NONE || m->side[1].source[i] == SNAP_NONE;
+	}
+	enum snap_status status = snap_stacks_join(m->u, one_sided, true, one, joined, err);
+	free(one_sided);
+	return status;
+}
+
 /* Numbers the stacks for good, of those that say the same only one: those that follow the rule first. */
 static enum snap_status number_stacks(struct combining *m, struct snap_error *err)
 {
@@ -281,7 +299,7 @@ static enum snap_status number_stacks(struct combining *m, struct snap_error *er
 	m->same = m->numbers + stacks;
 	m->original = m->same + stacks;
 	uint32_t *one = m->numbers, *node = m->original + stacks;
-	enum snap_status status = snap_stacks_join(u, true, one, &joined, err);
+	enum snap_status status = find_same(m, one, &joined, err);
 	if (status < 0)
 		return status;
 	for (uint32_t i = 0; i < stacks; i++)
@@ -337,8 +355,11 @@ static enum snap_status list_by_frame(struct combining *m, struct snap_error *er
 static void find_sites(struct side *side)
 {
 	const uint32_t *stack = side->s->site_stack.at;
-	for (size_t i = side->s->site_stack.count; i-- > 0;)
-		side->site[stack[i]] = (uint32_t)i;
+	uint32_t sites = (uint32_t)side->s->site_stack.count;
+	for (uint32_t i = 0; i < sites; i++)
+		side->site_end[stack[i]] = i + 1;
+	for (uint32_t i = sites; i-- > 0;)
+		side->site[stack[i]] = i;
 }
 
 /* What a column gets from one side only is copied as it is stored there. */
@@ -421,30 +442,37 @@ static enum snap_status add_again(struct combining *m, unsigned n, uint32_t site
 	return status;
 }
 
-static int compare_sites(const struct side *a, size_t i, const struct side *b, size_t j)
+static inline int compare_sites(const struct side *a, size_t i, const struct side *b, size_t j)
 {
-	int order = compare_numbers(a->s->site_domain.at[i], b->s->site_domain.at[j]);
+	uint32_t domain = a->s->site_domain.at[i], other = b->s->site_domain.at[j];
 	int64_t x = snap_numbers_get(&a->s->site_size, i), y = snap_numbers_get(&b->s->site_size, j);
-	return order != 0 ? order : (x > y) - (x < y);
+	if (domain != other)
+		return domain < other ? -1 : 1;
+	return x == y ? 0 : x < y ? -1 : 1;
 }
 
 /* The sites of a stack that comes from one stack of either side. */
-static enum snap_status combine_sites(struct combining *m, uint32_t stack, uint32_t original, struct snap_error *err)
+static inline enum snap_status combine_sites(struct combining *m, uint32_t stack, uint32_t original,
+                                             struct snap_error *err)
 {
 	const struct side *a = &m->side[0], *b = &m->side[1];
 	uint32_t x = a->source[original], y = b->source[original];
-	size_t a_end = a->s->site_stack.count, b_end = b->s->site_stack.count;
-	size_t i = x == SNAP_NONE ? a_end : a->site[x], j = y == SNAP_NONE ? b_end : b->site[y];
+	uint32_t i = 0, i_end = 0, j = 0, j_end = 0;
+	if (x != SNAP_NONE) {
+		i = a->site[x];
+		i_end = a->site_end[x];
+	}
+	if (y != SNAP_NONE) {
+		j = b->site[y];
+		j_end = b->site_end[y];
+	}
 	enum snap_status status = SNAP_OK;
-	while (status == SNAP_OK) {
-		bool in_a = i < a_end && a->s->site_stack.at[i] == x, in_b = j < b_end && b->s->site_stack.at[j] == y;
-		if (!in_a && !in_b)
-			break;
-		int order = !in_b ? -1 : !in_a ? 1 : compare_sites(a, i, b, j);
+	while ((i < i_end || j < j_end) && status == SNAP_OK) {
+		int order = j == j_end ? -1 : i == i_end ? 1 : compare_sites(a, i, b, j);
 		const struct snap_snapshot *s = order <= 0 ? a->s : b->s;
-		size_t site = order <= 0 ? i : j;
+		uint32_t site = order <= 0 ? i : j;
 		status = add_site(m, stack, s->site_domain.at[site], snap_numbers_get(&s->site_size, site),
-		                  order <= 0 ? (uint32_t)i : SNAP_NONE, order >= 0 ? (uint32_t)j : SNAP_NONE, err);
+		                  order <= 0 ? i : SNAP_NONE, order >= 0 ? j : SNAP_NONE, err);
 		i += order <= 0;
 		j += order >= 0;
 	}
@@ -461,10 +489,9 @@ static enum snap_status list_joined_sites(struct combining *m, uint32_t original
 		for (unsigned n = 0; n < 2; n++) {
 			const struct side *side = &m->side[n];
 			uint32_t source = side->source[k], before = n == 0 ? 0 : (uint32_t)m->side[0].s->site_stack.count;
-			size_t i = source == SNAP_NONE ? side->s->site_stack.count : side->site[source];
-			for (; i < side->s->site_stack.count && side->s->site_stack.at[i] == source; i++) {
-				struct snap_keyed row = {(uint64_t)snap_numbers_get(&side->s->site_size, i),
-				                         before + (uint32_t)i};
+			for (uint32_t i = source == SNAP_NONE ? 0 : side->site[source];
+			     source != SNAP_NONE && i < side->site_end[source]; i++) {
+				struct snap_keyed row = {(uint64_t)snap_numbers_get(&side->s->site_size, i), before + i};
 				enum snap_status status = snap_vector_push(&m->rows, row, NULL, err);
 				if (status < 0)
 					return status;
@@ -614,7 +641,8 @@ static enum snap_status start_side(struct side *side, uint32_t **memory, const s
 	side->string = *memory;
 	side->frame = side->string + s->text_end.count;
 	side->site = side->frame + s->frame_file.count;
-	side->source = side->site + s->stack_node.count;
+	side->site_end = side->site + s->stack_node.count;
+	side->source = side->site_end + s->stack_node.count;
 	*memory = side->source + stacks;
 	return snap_stack_walk_start(&side->stacks, s, err);
 }
@@ -625,7 +653,7 @@ static enum snap_status start(struct combining *m, struct snap_error *err)
 	size_t stacks = in[0]->stack_node.count + in[1]->stack_node.count;
 	size_t words = SNAP_DEPTH_MAX + 1;
 	for (unsigned n = 0; n < 2; n++)
-		words += in[n]->text_end.count + in[n]->frame_file.count + in[n]->stack_node.count + stacks;
+		words += in[n]->text_end.count + in[n]->frame_file.count + 2 * in[n]->stack_node.count + stacks;
 	uint32_t *memory = m->memory = malloc(words * sizeof *memory);
 	if (memory == NULL)
 		return out_of_memory(err);

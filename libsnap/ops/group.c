@@ -150,7 +150,7 @@ static enum snap_status group_tracebacks(struct grouping *g, struct snap_error *
 	g->total = malloc((stacks + 1) * sizeof *g->total);
 	g->count = stacks;
 	enum snap_status status = group == NULL || g->total == NULL ? out_of_memory(err)
-	                                                            : snap_stacks_join(s, false, group, &joined, err);
+	                                                            : snap_stacks_join(s, NULL, false, group, &joined, err);
 	if (status == SNAP_OK)
 		status = zero_sums(g, err);
 	if (status == SNAP_OK) {

@@ -18,12 +18,8 @@ enum snap_status snap_stack_walk_start(struct snap_stack_walk *w, const struct s
 	*w = (struct snap_stack_walk){s, NULL, 0};
 	uint32_t stacks = (uint32_t)s->stack_node.count;
 	bool ascending = true;
-	uint64_t last = 0;
-	for (uint32_t i = 0; i < stacks && ascending; i++) {
-		uint64_t key = stack_key(s, i);
-		ascending = i == 0 || last < key;
-		last = key;
-	}
+	for (uint32_t i = 1; i < stacks && ascending; i++)
+		ascending = s->stack_node.at[i - 1] < s->stack_node.at[i] || stack_key(s, i - 1) < stack_key(s, i);
 	if (ascending)
 		return SNAP_OK;
 	struct snap_keyed *rows = malloc(stacks * sizeof *rows), *scratch = malloc(stacks * sizeof *scratch);
@@ -79,15 +75,19 @@ void snap_sum_sites(const struct snap_snapshot *s, const uint32_t *group, unsign
 /* Looks for stacks that say the same. */
 struct join {
 	const struct snap_snapshot *s;
+	const bool *eligible; /* NULL: all are */
 	bool totals;
 	bool *odd;         /* by length: whether a regular stack of this length may say what another says */
 	uint32_t *end;     /* by frame: where its candidates end in `stack`; they begin where those before end */
 	uint32_t *stack;   /* the candidates, by newest frame */
-	uint64_t *hash;    /* of each stack */
+	uint64_t *hash;    /* of each stack, once it is needed */
 	uint32_t *slots;   /* hash table of the candidates of one frame: place in `stack` + 1, or 0 */
 	uint32_t *same;
 	size_t joined;
 };
+
+/* So few are sooner compared than hashed. */
+enum { FEW = 8 };
 
 /* It goes back to the first call and knows so. No two of these say the same: paths from depth 1 differ. */
 static bool is_regular(const struct snap_snapshot *s, uint32_t stack)
@@ -98,7 +98,8 @@ static bool is_regular(const struct snap_snapshot *s, uint32_t stack)
 
 static bool is_candidate(const struct join *j, uint32_t stack)
 {
-	return j->odd[j->s->stack_length.at[stack]] || !is_regular(j->s, stack);
+	return (j->eligible == NULL || j->eligible[stack]) &&
+	       (j->odd[j->s->stack_length.at[stack]] || !is_regular(j->s, stack));
 }
 
 static void mark_lengths(struct join *j)
@@ -132,20 +133,34 @@ static uint32_t list_candidates(struct join *j)
 	return most;
 }
 
-static void join_candidates(struct join *j, uint32_t begin, uint32_t end)
+static bool says_the_same(const struct join *j, uint32_t a, uint32_t b)
 {
-	const struct snap_snapshot *s = j->s;
+	return (!j->totals || j->s->stack_total.at[a] == j->s->stack_total.at[b]) &&
+	       snap_snapshot_same_window(j->s, a, b);
+}
+
+static void join_few(struct join *j, uint32_t begin, uint32_t end)
+{
+	for (uint32_t i = begin + 1; i < end; i++)
+		for (uint32_t k = begin; k < i; k++)
+			if (j->same[j->stack[k]] == j->stack[k] && says_the_same(j, j->stack[k], j->stack[i])) {
+				j->same[j->stack[i]] = j->stack[k];
+				j->joined++;
+				break;
+			}
+}
+
+static void join_many(struct join *j, uint32_t begin, uint32_t end)
+{
 	uint32_t mask = 3;
 	while (mask < 2 * (end - begin))
 		mask = 2 * mask + 1;
-	memset(j->slots, 0, (mask + 1) * sizeof *j->slots);
+	memset(j->slots, 0, ((size_t)mask + 1) * sizeof *j->slots);
 	for (uint32_t i = begin; i < end; i++) {
-		uint32_t stack = j->stack[i], at = (uint32_t)(snap_mix(j->hash[stack]) & mask);
+		uint32_t stack = j->stack[i], at = (uint32_t)snap_mix(j->hash[stack]) & mask;
 		for (; j->slots[at] != 0; at = (at + 1) & mask) {
 			uint32_t other = j->stack[j->slots[at] - 1];
-			if (j->hash[other] == j->hash[stack] &&
-			    (!j->totals || s->stack_total.at[other] == s->stack_total.at[stack]) &&
-			    snap_snapshot_same_window(s, other, stack)) {
+			if (j->hash[other] == j->hash[stack] && says_the_same(j, other, stack)) {
 				j->same[stack] = other;
 				j->joined++;
 				break;
@@ -156,36 +171,50 @@ static void join_candidates(struct join *j, uint32_t begin, uint32_t end)
 	}
 }
 
-enum snap_status snap_stacks_join(const struct snap_snapshot *s, bool totals, uint32_t *same, size_t *joined,
-                                  struct snap_error *err)
+static enum snap_status join_candidates(struct join *j, uint32_t most, struct snap_error *err)
+{
+	size_t stacks = j->s->stack_node.count;
+	uint32_t begin = 0;
+	if (most > FEW) {
+		j->hash = malloc(stacks * sizeof *j->hash);
+		j->slots = malloc((size_t)most * 4 * sizeof *j->slots);
+		if (j->hash == NULL || j->slots == NULL)
+			return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+		enum snap_status status = snap_snapshot_window_hashes(j->s, j->hash, err);
+		if (status < 0)
+			return status;
+	}
+	for (size_t f = 0; f < j->s->frame_file.count; f++) {
+		if (j->end[f] == SNAP_NONE)
+			continue;
+		if (j->end[f] - begin <= FEW)
+			join_few(j, begin, j->end[f]);
+		else
+			join_many(j, begin, j->end[f]);
+		begin = j->end[f];
+	}
+	return SNAP_OK;
+}
+
+enum snap_status snap_stacks_join(const struct snap_snapshot *s, const bool *eligible, bool totals, uint32_t *same,
+                                  size_t *joined, struct snap_error *err)
 {
 	size_t stacks = s->stack_node.count, frames = s->frame_file.count;
-	struct join j = {.s = s, .totals = totals, .same = same};
+	struct join j = {.s = s, .eligible = eligible, .totals = totals, .same = same};
 	j.odd = calloc(SNAP_DEPTH_MAX + 1, sizeof *j.odd);
 	j.end = calloc(frames + stacks + 1, sizeof *j.end);
-	j.hash = malloc((stacks + 1) * sizeof *j.hash);
 	enum snap_status status = SNAP_OK;
-	if (j.odd == NULL || j.end == NULL || j.hash == NULL) {
+	if (j.odd == NULL || j.end == NULL)
 		status = snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
-		goto done;
+	else {
+		j.stack = j.end + frames;
+		for (uint32_t i = 0; i < stacks; i++)
+			same[i] = i;
+		mark_lengths(&j);
+		uint32_t most = list_candidates(&j);
+		if (most > 1)
+			status = join_candidates(&j, most, err);
 	}
-	j.stack = j.end + frames;
-	for (uint32_t i = 0; i < stacks; i++)
-		same[i] = i;
-	mark_lengths(&j);
-	uint32_t most = list_candidates(&j);
-	if (most < 2)
-		goto done;
-	j.slots = malloc((size_t)most * 4 * sizeof *j.slots);
-	status = j.slots == NULL ? snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory")
-	                         : snap_snapshot_window_hashes(s, j.hash, err);
-	uint32_t begin = 0;
-	for (size_t f = 0; f < frames && status == SNAP_OK; f++)
-		if (j.end[f] != SNAP_NONE) {
-			join_candidates(&j, begin, j.end[f]);
-			begin = j.end[f];
-		}
-done:
 	*joined = j.joined;
 	free(j.odd);
 	free(j.end);

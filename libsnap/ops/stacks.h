@@ -39,10 +39,10 @@ static inline uint32_t snap_stack_oldest(const struct snap_snapshot *s, uint32_t
 void snap_sum_sites(const struct snap_snapshot *s, const uint32_t *group, unsigned columns, int64_t *sums);
 
 /* For each stack writes one that has the same known frames, and with `totals` the same total, to
- * same[stack]: itself, or one with same[one] == one. *joined counts those that are not themselves.
- * Nodes must be in depth-first order. SNAP_ERR_NOMEM. */
-enum snap_status snap_stacks_join(const struct snap_snapshot *s, bool totals, uint32_t *same, size_t *joined,
-                                  struct snap_error *err);
+ * same[stack]: itself, or one with same[one] == one. *joined counts those that are not themselves. With
+ * `eligible`, only stacks marked there are looked at. Nodes must be in depth-first order. SNAP_ERR_NOMEM. */
+enum snap_status snap_stacks_join(const struct snap_snapshot *s, const bool *eligible, bool totals, uint32_t *same,
+                                  size_t *joined, struct snap_error *err);
 
 /* Below, equal to, or above 0 as the known frames of `a` sort before, with, or behind those of `b`: frame
  * by frame from the oldest, a beginning before what it begins. */

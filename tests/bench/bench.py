@@ -103,11 +103,17 @@ class Bench:
         """Makes what the operations read, and has every file in the page cache."""
         for letter in "ab":
             dump, snap = self.file("%s-%s.pickle" % (name, letter)), self.file("%s-%s.snap" % (name, letter))
-            self.launcher.run([self.tool("snapcat"), "-o", snap, dump])
+            self.convert(snap, [dump])
             for path in (dump, snap):
                 with open(path, "rb") as file:
                     while file.read(MEBIBYTE):
                         pass
+
+    def convert(self, snap, dumps):
+        """Never leaves the file of an earlier run, whose size would be taken for this one's."""
+        if os.path.exists(snap):
+            os.unlink(snap)
+        return self.launcher.run([self.tool("snapcat"), "-o", snap] + dumps)
 
     def run_ours(self, command):
         return self.launcher.run_pipe(command) if isinstance(command[0], list) else self.launcher.run(command)
@@ -187,10 +193,10 @@ class Bench:
             alone = 0
             for dump in dumps:
                 snap = self.file("alone.snap")
-                self.launcher.run([self.tool("snapcat"), "-o", snap, dump])
+                self.convert(snap, [dump])
                 alone += os.path.getsize(snap)
-            cost = self.launcher.run([self.tool("snapcat"), "-o", together] + dumps)
-            self.launcher.run([self.tool("snapcat"), "-o", shorter] + dumps[:10])
+            cost = self.convert(together, dumps)
+            self.convert(shorter, dumps[:10])
         except (Failed, OSError) as error:
             self.targets.fail("series", error)
             return

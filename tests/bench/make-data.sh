@@ -16,13 +16,19 @@ if [ "${3:-}" = quick ]; then
 fi
 
 mkdir -p "$out"
+# Tracing is slow: the programs that differ in frames only run side by side.
 for blocks in $sizes; do
+    running=
     for frames in 1 10 25; do
         pair=$out/${blocks}x$frames
         if [ ! -e "$pair-a.pickle" ] || [ ! -e "$pair-b.pickle" ]; then
             "$python" -B "$here/programs.py" --blocks "$blocks" --frames "$frames" \
-                --out "$pair-a.pickle" --out2 "$pair-b.pickle"
+                --out "$pair-a.pickle" --out2 "$pair-b.pickle" &
+            running="$running $!"
         fi
+    done
+    for process in $running; do
+        wait "$process"
     done
 done
 # The last one is written last.
