@@ -67,6 +67,7 @@ lib_sources   := $(wildcard libsnap/*.c libsnap/*/*.c)
 front_sources := $(wildcard cmd/frontend/*.c)
 unit_sources  := $(wildcard tests/unit/test_*.c)
 fuzz_sources  := $(wildcard tests/fuzz/fuzz_*.c)
+aid_sources   := $(wildcard tests/oracle/*.c tests/bench/*.c)
 man_pages     := $(wildcard cmd/*.[1-8] schema/*.[1-8])
 
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -76,12 +77,13 @@ front_objects := $(call object,$(front_sources))
 tools         := $(TOOLS:%=$(BUILD)/bin/%)
 units         := $(unit_sources:tests/%.c=$(BUILD)/tests/%)
 fuzzers       := $(fuzz_sources:tests/%.c=$(BUILD)/tests/%)
+aids          := $(aid_sources:tests/%.c=$(BUILD)/tests/%)
 
 static := $(BUILD)/lib/libsnap.a
 shared := $(BUILD)/lib/libsnap.so.$(VERSION)
 shared_links := $(BUILD)/lib/$(SONAME) $(BUILD)/lib/libsnap.so
 
-.PHONY: all test-programs packages demo check test lint bench fuzz install uninstall clean FORCE
+.PHONY: all test-programs fuzz-programs demo check test lint bench fuzz install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
@@ -155,9 +157,10 @@ $(tools): $(BUILD)/bin/%: $(BUILD)/obj/cmd/%.o $(front_objects) $(fault_objects)
 
 # --- test programs ------------------------------------------------------------------------------
 
-test-programs: $(units) $(fuzzers) $(if $(filter asan fuzz,$(VARIANT)),,$(BUILD)/tests/fault.so)
+test-programs: $(units) $(aids) $(fuzzers) $(if $(filter asan fuzz,$(VARIANT)),,$(BUILD)/tests/fault.so)
 
-$(units): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(static)
+# Tests, and programs that tests in Python make use of.
+$(units) $(aids): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(static)
 	@mkdir -p $(@D)
 	$(link) -pie -o $@ $^ $(LIBS)
 
@@ -170,6 +173,8 @@ $(fuzzers): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call object,tests/fuzz/re
 	@mkdir -p $(@D)
 	$(link) -pie -o $@ $^ $(LIBS)
 endif
+
+fuzz-programs: $(fuzzers)
 
 $(BUILD)/tests/fault.so: $(call object,tests/fault/fault.c)
 	@mkdir -p $(@D)
@@ -203,14 +208,14 @@ lint: all
 	$(call packages,test)
 	@$(PYTHON) tests/run.py --only lint $(BUILD)
 
-bench: all
-	@$(PYTHON) tests/bench/bench.py $(BENCH)
+bench: all $(aids)
+	@$(PYTHON) tests/bench/bench.py --bin $(BUILD)/bin --data $(BUILD)/bench $(BENCH)
 
 FUZZ_RUNS    ?= 100000
 FUZZ_SECONDS ?= 0
 fuzz:
 	$(call packages,test)
-	@$(MAKE) --no-print-directory $(jobs) VARIANT=fuzz test-programs
+	@$(MAKE) --no-print-directory $(jobs) VARIANT=fuzz fuzz-programs
 	@FUZZ_RUNS='$(FUZZ_RUNS)' FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/run.sh build/fuzz
 
 install: all

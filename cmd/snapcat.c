@@ -38,26 +38,13 @@ static void read_options(int argc, char **argv, struct concatenation *cat)
 	int option;
 	const char *argument;
 	while ((option = option_next(&tool, argc, argv, &argument)) != OPTION_DONE) {
-		switch (option) {
-		case OPTION_OUTPUT:
-			cat->options.path = argument;
-			break;
-		case OPTION_FORCE:
-			cat->options.replace = true;
-			break;
-		case OPTION_LEVEL:
-			cat->options.level = (int)option_count(option, argument, 1, SNAP_LEVEL_MAX);
-			break;
-		case OPTION_MERGE:
+		if (stream_option(&cat->options, option, argument))
+			continue;
+		if (option == OPTION_MERGE) {
 			cat->merge = true;
-			break;
-		case OPTION_SET:
+		} else if (option == OPTION_SET) {
 			option_pair(option, argument);
 			cat->settings[cat->setting_count++] = argument;
-			break;
-		case OPTION_NO_HISTORY:
-			cat->options.no_history = true;
-			break;
 		}
 	}
 }

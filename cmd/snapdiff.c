@@ -33,23 +33,9 @@ static void read_options(int argc, char **argv, struct options *options)
 	int option;
 	const char *argument;
 	while ((option = option_next(&tool, argc, argv, &argument)) != OPTION_DONE) {
-		switch (option) {
-		case OPTION_OUTPUT:
-			options->stream.path = argument;
-			break;
-		case OPTION_FORCE:
-			options->stream.replace = true;
-			break;
-		case OPTION_LEVEL:
-			options->stream.level = (int)option_count(option, argument, 1, SNAP_LEVEL_MAX);
-			break;
-		case OPTION_NO_HISTORY:
-			options->stream.no_history = true;
-			break;
-		case OPTION_FAIL_OVER:
+		if (!stream_option(&options->stream, option, argument) && option == OPTION_FAIL_OVER) {
 			options->limit = option_size(option, argument);
 			options->has_limit = true;
-			break;
 		}
 	}
 }
@@ -93,7 +79,10 @@ static bool write_diff(const struct options *options, struct snap_snapshot *diff
 static bool grew_too_much(const struct options *options, const struct snap_snapshot *diff)
 {
 	enum { BYTES = 1, OLD_BYTES = 3 }; /* columns, see snap/snapshot.h */
-	int64_t growth = snap_snapshot_total(diff, BYTES) - snap_snapshot_total(diff, OLD_BYTES);
+	int64_t bytes = snap_snapshot_total(diff, BYTES), old_bytes = snap_snapshot_total(diff, OLD_BYTES),
+		growth;
+	if (__builtin_sub_overflow(bytes, old_bytes, &growth))
+		growth = bytes > old_bytes ? INT64_MAX : INT64_MIN;
 	if (!options->has_limit || growth <= options->limit)
 		return false;
 	char grown[NUMBER_SIZE], limit[NUMBER_SIZE];

@@ -31,23 +31,10 @@ static void read_options(int argc, char **argv, struct options *options)
 	int option;
 	const char *argument;
 	while ((option = option_next(&tool, argc, argv, &argument)) != OPTION_DONE) {
-		switch (option) {
-		case OPTION_CHECK:
-			options->check = true;
-			break;
-		case OPTION_SALVAGE:
-			options->salvage = true;
-			break;
-		case OPTION_JSON:
-			options->json = true;
-			break;
-		case OPTION_OUTPUT:
-			options->stream.path = argument;
-			break;
-		case OPTION_FORCE:
-			options->stream.replace = true;
-			break;
-		}
+		stream_option(&options->stream, option, argument);
+		options->check |= option == OPTION_CHECK;
+		options->salvage |= option == OPTION_SALVAGE;
+		options->json |= option == OPTION_JSON;
 	}
 	if (options->salvage && (options->check || options->json))
 		message_usage("--salvage goes neither with --check nor with --json");
@@ -92,28 +79,37 @@ static bool show(const struct options *options, const char *argument)
 	return shown;
 }
 
+/* Whether an error is the input's, so that what was read before it is worth having. */
+static bool is_damage(enum snap_status status)
+{
+	return status == SNAP_ERR_TRUNCATED || status == SNAP_ERR_DAMAGED || status == SNAP_ERR_UNSUPPORTED;
+}
+
 /* Copies what can be read and tells what cannot. */
 static bool copy_whole_parts(struct member_reader *members, struct stream *stream)
 {
-	size_t whole = 0, parts = 0;
+	const char *rest = ", the file is not damaged";
+	size_t whole = 0;
 	enum snap_status status;
 	while ((status = members_next(members)) == SNAP_OK) {
 		const struct snap_error *damage = snap_reader_damage(members->reader);
 		if (damage->status < 0) {
 			message_error(members->operand->name, damage);
-			parts++;
+			rest = " and a part of the next";
 		} else {
 			whole++;
 		}
 		if (!stream_put(stream, members->member.snapshot))
 			return false;
 	}
-	if (status < 0 || !stream_finish(stream))
+	if (is_damage(status) && whole > 0)
+		rest = " and nothing of the next";
+	else if (status < 0)
 		return false;
-	message_note(members->operand->name,
-		     parts > 0 ? "salvaged %zu whole snapshot%s and a part of the next"
-			       : "not damaged, copied %zu snapshot%s",
-		     whole, whole == 1 ? "" : "s");
+	if (!stream_finish(stream))
+		return false;
+	message_note(members->operand->name, "salvaged %zu whole snapshot%s%s", whole, whole == 1 ? "" : "s",
+		     rest);
 	return true;
 }
 

@@ -29,6 +29,8 @@ VARIANTS = {"asan", "clang"}
 # Rooms that look at sources and not at what a variant does: once is enough.
 ONCE = {"lint"}
 FAST = {"unit", "cli", "lint", "pipes"}
+# Rooms whose programs run for minutes start first.
+SLOW = {"fault", "oracle"}
 
 
 class Job:
@@ -87,7 +89,7 @@ def find_jobs(builds, rooms, patterns):
             if patterns and not any(p in job.title for p in patterns):
                 continue
             jobs.append(job)
-    return jobs
+    return sorted(jobs, key=lambda job: job.room not in SLOW)
 
 
 CLOSING = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)

@@ -1,13 +1,11 @@
 /* A file and its members as one JSON object on one line; its fields are a contract, see snapinfo(1). */
-#define _POSIX_C_SOURCE 200809L
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "buffer.h"
 #include "info.h"
 #include "json.h"
-#include "messages.h"
 
 static void put_text(struct json *json, const char *key, const char *text)
 {
@@ -19,20 +17,6 @@ static void put_number(struct json *json, const char *key, uint64_t number)
 {
 	json_key(json, key);
 	json_unsigned(json, number);
-}
-
-static void put_meta(struct json *json, const struct snap_meta *meta)
-{
-	json_key(json, "meta");
-	json_open(json, '{');
-	for (size_t i = 0; i < snap_meta_count(meta); i++) {
-		const char *value;
-		size_t size;
-		const char *key = snap_meta_at(meta, i, &value, &size);
-		json_text_key(json, key, strlen(key));
-		json_text(json, value, size);
-	}
-	json_close(json, '}');
 }
 
 static void put_totals(struct json *json, const struct snap_snapshot *snapshot)
@@ -75,7 +59,8 @@ static void put_member(struct json *json, const struct member_reader *members)
 	else if (members->size != UINT64_MAX)
 		put_number(json, "stored", members->size);
 	put_text(json, "kind", snap_snapshot_is_diff(snapshot) ? "diff" : "snapshot");
-	put_meta(json, snap_snapshot_meta(snapshot));
+	json_key(json, "meta");
+	json_meta(json, snap_snapshot_meta(snapshot), JSON_BOTH);
 	put_number(json, "strings", snap_snapshot_strings(snapshot));
 	put_number(json, "frames", snap_snapshot_frames(snapshot));
 	put_number(json, "nodes", snap_snapshot_nodes(snapshot));
@@ -91,14 +76,10 @@ static void put_member(struct json *json, const struct member_reader *members)
 
 bool info_json(struct member_reader *members)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-	if (out == NULL) {
-		message_fail(NULL, "out of memory");
+	struct buffer text;
+	if (!buffer_open(&text))
 		return false;
-	}
-	struct json json = {.out = out};
+	struct json json = {.out = text.writer};
 	json_open(&json, '{');
 	put_number(&json, "v", 1);
 	put_text(&json, "file", members->operand->path);
@@ -110,12 +91,9 @@ bool info_json(struct member_reader *members)
 		put_member(&json, members);
 	json_close(&json, ']');
 	json_close(&json, '}');
-	bool lost = ferror(out) != 0;
-	lost |= fclose(out) != 0;
-	if (lost)
-		message_fail(NULL, "out of memory");
-	else if (status == SNAP_END)
-		puts(text);
-	free(text);
-	return !lost && status == SNAP_END;
+	bool fine = buffer_finish(&text) && status == SNAP_END;
+	if (fine)
+		puts(text.bytes);
+	buffer_free(&text);
+	return fine;
 }

@@ -1,10 +1,9 @@
 /* A file and its members as text for people. */
-#define _POSIX_C_SOURCE 200809L
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "buffer.h"
 #include "info.h"
 #include "messages.h"
 #include "numbers.h"
@@ -19,14 +18,13 @@ struct report {
 	size_t count;
 	uint16_t version;
 	uint64_t stored;
-	struct snap_meta *meta; /* what is the same in all members */
-	struct table rows;      /* one a member */
-	char *tables;           /* what only a single member is asked for */
-	size_t tables_size;
+	struct snap_meta *meta;                      /* what is the same in all members */
+	struct table rows;                           /* one a member */
+	struct buffer tables;                        /* what only a single member is asked for */
 	struct snap_section_size sections[TAGS_MAX]; /* of all members */
 	size_t section_count;
 	uint64_t sections_stored;
-	int64_t bytes, cut_bytes;
+	double bytes, cut_bytes;
 };
 
 static enum snap_status intersect_meta(struct snap_meta *common, const struct snap_meta *all,
@@ -124,9 +122,9 @@ static void add_row(struct table *rows, const struct member *member)
 static bool describe(struct report *report, const struct member *member)
 {
 	const struct snap_snapshot *snapshot = member->snapshot;
-	FILE *out = open_memstream(&report->tables, &report->tables_size);
-	if (out == NULL)
+	if (!buffer_open(&report->tables))
 		return false;
+	FILE *out = report->tables.writer;
 	for (size_t i = 0; i < snap_snapshot_columns(snapshot); i++) {
 		struct snap_column column = snap_snapshot_column(snapshot, i);
 		int64_t total = snap_snapshot_total(snapshot, i);
@@ -142,25 +140,21 @@ static bool describe(struct report *report, const struct member *member)
 		snap_snapshot_strings(snapshot));
 	fprintf(out, "%-16s  %016" PRIx64 "%016" PRIx64 "\n", "digest", member->layout.digest[0],
 		member->layout.digest[1]);
-	bool lost = ferror(out) != 0;
-	lost |= fclose(out) != 0;
-	return !lost;
+	return buffer_finish(&report->tables);
 }
 
 static bool add_member(struct report *report, const struct member *member)
 {
 	if (!keep_common_meta(report, snap_snapshot_meta(member->snapshot)))
 		return false;
-	if (report->count == 0 && !describe(report, member)) {
-		message_fail(NULL, "out of memory");
+	if (report->count == 0 && !describe(report, member))
 		return false;
-	}
 	add_sections(report, &member->layout);
 	add_row(&report->rows, member);
 	report->version = member->layout.version;
 	report->stored += member->layout.stored;
-	report->bytes += snap_snapshot_total(member->snapshot, 1);
-	report->cut_bytes += snap_snapshot_truncated_bytes(member->snapshot);
+	report->bytes += (double)snap_snapshot_total(member->snapshot, 1);
+	report->cut_bytes += (double)snap_snapshot_truncated_bytes(member->snapshot);
 	report->count++;
 	return true;
 }
@@ -205,7 +199,7 @@ static void print_warnings(const struct report *report)
 	const char *style = terminal_style(STYLE_WARNING), *plain = terminal_plain();
 	if (snap_meta_get(report->meta, "partial") != NULL)
 		printf("\n%swarning: a part is lost: it was salvaged from a damaged file%s\n", style, plain);
-	if (report->cut_bytes == 0)
+	if (!(report->cut_bytes > 0))
 		return;
 	printf("\n%swarning: %s of the bytes have tracebacks that were cut off", style,
 	       number_share(share, report->cut_bytes, report->bytes));
@@ -235,7 +229,7 @@ static bool print_sections(const struct report *report)
 		table_cell(&table, number_size(text, (double)section->stored, false));
 		table_cell(&table, number_size(text, (double)section->raw, false));
 		table_cell(&table,
-			   number_share(text, (int64_t)section->stored, (int64_t)report->sections_stored));
+			   number_share(text, (double)section->stored, (double)report->sections_stored));
 	}
 	bool fine = table_finish(&table);
 	if (fine)
@@ -251,7 +245,7 @@ static bool print(struct report *report)
 	print_warnings(report);
 	putchar('\n');
 	if (report->count == 1)
-		fputs(report->tables, stdout);
+		fputs(report->tables.bytes, stdout);
 	else
 		table_print(&report->rows);
 	if (report->section_count == 0)
@@ -277,6 +271,6 @@ bool info_text(struct member_reader *members)
 	fine = table_finish(&report.rows) && fine && status == SNAP_END && print(&report);
 	table_close(&report.rows);
 	snap_meta_free(report.meta);
-	free(report.tables);
+	buffer_free(&report.tables);
 	return fine;
 }

@@ -2,6 +2,7 @@
 #include "json.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "text.h"
 #include "utf8.h"
@@ -83,9 +84,26 @@ void json_text(struct json *json, const char *bytes, size_t size)
 	quote(json->out, bytes, size);
 }
 
-void json_text_key(struct json *json, const char *bytes, size_t size)
+static void text_key(struct json *json, const char *key)
 {
-	json_text(json, bytes, size);
+	json_text(json, key, strlen(key));
 	fputc(':', json->out);
 	json->follows = false;
+}
+
+void json_meta(struct json *json, const struct snap_meta *meta, enum json_side side)
+{
+	static const char old[] = SNAP_META_OLD;
+	json_open(json, '{');
+	for (size_t i = 0; i < snap_meta_count(meta); i++) {
+		const char *value;
+		size_t size;
+		const char *key = snap_meta_at(meta, i, &value, &size);
+		bool is_old = strncmp(key, old, sizeof old - 1) == 0;
+		if (side != JSON_BOTH && is_old != (side == JSON_OLDER))
+			continue;
+		text_key(json, side == JSON_OLDER ? key + sizeof old - 1 : key);
+		json_text(json, value, size);
+	}
+	json_close(json, '}');
 }

@@ -2,6 +2,7 @@
 #ifndef CMD_FRONTEND_JSON_H
 #define CMD_FRONTEND_JSON_H
 
+#include <snap/meta.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +22,9 @@ void json_unsigned(struct json *json, uint64_t value);
 void json_bool(struct json *json, bool value);
 /* Control and invisible characters are escaped, invalid UTF-8 becomes U+FFFD. */
 void json_text(struct json *json, const char *bytes, size_t size);
-void json_text_key(struct json *json, const char *bytes, size_t size);
+
+/* Metadata as an object: all of it, or one side of a diff's, keys without their prefix. */
+enum json_side { JSON_BOTH, JSON_NEWER, JSON_OLDER };
+void json_meta(struct json *json, const struct snap_meta *meta, enum json_side side);
 
 #endif

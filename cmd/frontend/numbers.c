@@ -58,9 +58,11 @@ const char *number_size(char buffer[NUMBER_SIZE], double bytes, bool sign)
 	}
 }
 
-const char *number_share(char buffer[NUMBER_SIZE], int64_t part, int64_t whole)
+const char *number_share(char buffer[NUMBER_SIZE], double part, double whole)
 {
-	double share = whole != 0 ? 100.0 * (double)part / fabs((double)whole) : 0;
+	double share = whole != 0 ? 100 * part / fabs(whole) : 0;
+	if (fabs(share) < 0.05)
+		share = 0; /* and not -0.0 */
 	if (whole == 0)
 		snprintf(buffer, NUMBER_SIZE, "-");
 	else if (fabs(share) >= 1000)

@@ -16,6 +16,6 @@ enum { NUMBER_SIZE = 32 };
 const char *number_size(char buffer[NUMBER_SIZE], double bytes, bool sign);
 
 /* "69.5%", "-0.4%"; ">999%" and "-" where it says nothing. */
-const char *number_share(char buffer[NUMBER_SIZE], int64_t part, int64_t whole);
+const char *number_share(char buffer[NUMBER_SIZE], double part, double whole);
 
 #endif

@@ -83,9 +83,9 @@ static void show_help(const struct tool *tool)
 		snprintf(words, sizeof words, "--%s%s%s", row->name, row->argument != NULL ? " " : "",
 			 row->argument != NULL ? row->argument : "");
 		if (row->id < 256)
-			printf("  -%c, %-18s %s\n", row->id, words, row->help);
+			printf("  -%c, %-19s %s\n", row->id, words, row->help);
 		else
-			printf("      %-18s %s\n", words, row->help);
+			printf("      %-19s %s\n", words, row->help);
 	}
 	printf("\nExamples:\n");
 	for (const char *const *example = tool->examples; *example != NULL; example++)

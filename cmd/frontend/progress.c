@@ -44,11 +44,14 @@ static void show(int signal_number)
 	int saved = errno;
 	char line[160], *end = put_text(line, "\r");
 	uint64_t offset = snap_input_offset(watched);
+	bool sized = watched_size != UINT64_MAX && watched_size >= offset && watched_size > 0;
 	end = put_number(end, offset >> 20);
-	end = put_text(end, " MiB read");
-	if (watched_size != UINT64_MAX && watched_size >= offset && watched_size > 0) {
+	if (sized) {
 		end = put_text(end, " of ");
 		end = put_number(end, watched_size >> 20);
+	}
+	end = put_text(end, " MiB read");
+	if (sized) {
 		end = put_text(end, ", ");
 		end = put_number(end, offset / (watched_size / 100 + 1));
 		end = put_text(end, "%");

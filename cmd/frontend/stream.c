@@ -10,10 +10,31 @@
 #include <unistd.h>
 
 #include "messages.h"
+#include "options.h"
 #include "terminal.h"
 #include "top.h"
 
 enum { MAGIC_SIZE = 8 };
+
+bool stream_option(struct stream_options *options, int option, const char *argument)
+{
+	switch (option) {
+	case OPTION_OUTPUT:
+		options->path = argument;
+		return true;
+	case OPTION_FORCE:
+		options->replace = true;
+		return true;
+	case OPTION_LEVEL:
+		options->level = (int)option_count(option, argument, 1, SNAP_LEVEL_MAX);
+		return true;
+	case OPTION_NO_HISTORY:
+		options->no_history = true;
+		return true;
+	default:
+		return false;
+	}
+}
 
 /* `snapcat -o *.pickle` must not cost a pickle. */
 static bool may_replace(const struct stream_options *options)

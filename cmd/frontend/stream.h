@@ -21,6 +21,9 @@ struct stream_options {
 	char **argv;
 };
 
+/* Takes -o, -f, --level and --no-history; false for other options. */
+bool stream_option(struct stream_options *options, int option, const char *argument);
+
 struct stream {
 	const struct stream_options *options; /* borrowed */
 	const char *name;                     /* for messages */

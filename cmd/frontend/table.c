@@ -1,26 +1,20 @@
 /* Aligning cells; see table.h. */
-#define _POSIX_C_SOURCE 200809L
 #include "table.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "messages.h"
 #include "text.h"
 
 bool table_open(struct table *table, size_t columns)
 {
 	memset(table, 0, sizeof *table);
 	table->columns = columns;
-	table->writer = open_memstream(&table->cells, &table->size);
-	if (table->writer == NULL)
-		message_fail(NULL, "out of memory");
-	return table->writer != NULL;
+	return buffer_open(&table->cells);
 }
 
 static void end_cell(struct table *table, size_t width)
 {
-	fputc('\0', table->writer);
+	fputc('\0', table->cells.writer);
 	if (width > table->widths[table->column])
 		table->widths[table->column] = width;
 	table->column = (table->column + 1) % table->columns;
@@ -28,24 +22,20 @@ static void end_cell(struct table *table, size_t width)
 
 void table_cell(struct table *table, const char *text)
 {
-	fputs(text, table->writer);
+	fputs(text, table->cells.writer);
 	end_cell(table, text_width(text, strlen(text)));
 }
 
 void table_cell_text(struct table *table, const char *bytes, size_t size)
 {
-	end_cell(table, text_put(table->writer, bytes, size));
+	end_cell(table, text_put(table->cells.writer, bytes, size));
 }
 
 bool table_finish(struct table *table)
 {
-	bool failed = ferror(table->writer) != 0;
-	failed |= fclose(table->writer) != 0;
-	table->writer = NULL;
-	table->next = table->cells;
-	if (failed)
-		message_fail(NULL, "out of memory");
-	return !failed;
+	bool fine = buffer_finish(&table->cells);
+	table->next = table->cells.bytes;
+	return fine;
 }
 
 size_t table_width(const struct table *table)
@@ -92,13 +82,11 @@ void table_print(struct table *table)
 	for (size_t i = 0; i < TABLE_COLUMNS_MAX; i++)
 		dim[i] = STYLE_DIM;
 	table_row(table, dim, false);
-	while (table->next < table->cells + table->size)
+	while (table->next < table->cells.bytes + table->cells.size)
 		table_row(table, NULL, false);
 }
 
 void table_close(struct table *table)
 {
-	if (table->writer != NULL)
-		fclose(table->writer);
-	free(table->cells);
+	buffer_free(&table->cells);
 }

@@ -6,16 +6,14 @@
 #include <snap/status.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 
+#include "buffer.h"
 #include "terminal.h"
 
 enum { TABLE_COLUMNS_MAX = 8, TABLE_GAP = 2 };
 
 struct table {
-	char *cells; /* NUL-terminated, one behind the other */
-	size_t size;
-	FILE *writer; /* of cells */
+	struct buffer cells; /* NUL-terminated, one behind the other */
 	const char *next;
 	size_t columns, column;
 	bool left[TABLE_COLUMNS_MAX]; /* flush left; numbers are not */

@@ -202,8 +202,7 @@ struct text_path text_path_fit(struct snap_text path, size_t room)
 	size_t width = 1 + text_width(path.bytes + slash, path.size - slash); /* with the ellipsis */
 	if (!has_folder || width > room)
 		return fit_name(path, fit.name, room);
-	/* The folder of the file says most, then the first part of the path, then what is next to the file.
-	 */
+	/* The folder of the file says most, then the first part of the path, then what is near the file. */
 	fit.tail = slash;
 	room -= width;
 	take_before(path, &fit, &room);

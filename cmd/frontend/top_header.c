@@ -111,7 +111,7 @@ static void put_traced(const struct snap_group_row *total, bool is_diff)
 	put_label("traced");
 	number_size(newer, (double)total->size, false);
 	if (!is_diff) {
-		printf("%s in %" PRId64 " blocks\n", newer, total->count);
+		printf("%s in %" PRId64 " block%s\n", newer, total->count, total->count == 1 ? "" : "s");
 		return;
 	}
 	number_size(older, (double)(total->size - total->size_diff), false);

@@ -4,25 +4,6 @@
 #include "json.h"
 #include "top_forms.h"
 
-/* The entries whose keys begin with `prefix` if `with`, or those that do not. */
-static void put_meta(struct json *json, const struct snap_meta *meta, const char *prefix, bool with)
-{
-	size_t skip = strlen(prefix);
-	json_open(json, '{');
-	for (size_t i = 0; i < snap_meta_count(meta); i++) {
-		const char *value;
-		size_t size;
-		const char *key = snap_meta_at(meta, i, &value, &size);
-		if ((skip > 0 && strncmp(key, prefix, skip) == 0) != with)
-			continue;
-		if (with)
-			key += skip;
-		json_text_key(json, key, strlen(key));
-		json_text(json, value, size);
-	}
-	json_close(json, '}');
-}
-
 static void put_values(struct json *json, const struct ranking *ranking, const struct snap_group_row *row)
 {
 	json_key(json, "size");
@@ -102,10 +83,10 @@ bool top_json(struct ranking *ranking)
 	json_key(&json, "cumulative");
 	json_bool(&json, group->cumulative != SNAP_SELF);
 	json_key(&json, "meta");
-	put_meta(&json, meta, ranking->is_diff ? SNAP_META_OLD : "", false);
+	json_meta(&json, meta, ranking->is_diff ? JSON_NEWER : JSON_BOTH);
 	if (ranking->is_diff) {
 		json_key(&json, "old_meta");
-		put_meta(&json, meta, SNAP_META_OLD, true);
+		json_meta(&json, meta, JSON_OLDER);
 	}
 	json_key(&json, "total");
 	json_open(&json, '{');

@@ -62,14 +62,20 @@ static void put_frame(const struct snap_frame *frame, size_t room, enum terminal
 	text_put_fitted(stdout, function.bytes, function.size, room - used - TABLE_GAP);
 }
 
+/* Below its frame; a long line begins further left, so that more of it is seen. */
 static void put_source(const struct ranking *ranking, const struct snap_frame *frame, size_t indent)
 {
 	struct snap_text text = source_line(&ranking->options->sources, frame->file, frame->line);
-	size_t width = terminal_width();
+	size_t room = terminal_width() - INDENT;
 	if (text.size == 0)
 		return;
+	size_t needed = text_prefix(text.bytes, text.size, room) < text.size
+				? room
+				: text_width(text.bytes, text.size);
+	if (indent > INDENT + room - needed)
+		indent = INDENT + room - needed;
 	printf("%*s%s", (int)indent, "", terminal_style(STYLE_DIM));
-	text_put_fitted(stdout, text.bytes, text.size, width > indent ? width - indent : 1);
+	text_put_fitted(stdout, text.bytes, text.size, needed);
 	printf("%s\n", terminal_plain());
 }
 
@@ -119,9 +125,10 @@ static void add_values(struct table *table, const struct ranking *ranking, const
 					  ? number_size(text, (double)row->size / (double)row->count, false)
 					  : "-");
 	if (ranking->is_diff)
-		table_cell(table, number_share(text, row->size_diff, ranking->total.size_diff));
+		table_cell(table,
+			   number_share(text, (double)row->size_diff, (double)ranking->total.size_diff));
 	else
-		table_cell(table, number_share(text, row->size, ranking->total.size));
+		table_cell(table, number_share(text, (double)row->size, (double)ranking->total.size));
 }
 
 static void add_titles(struct table *table, bool is_diff)
@@ -133,12 +140,18 @@ static void add_titles(struct table *table, bool is_diff)
 		table_cell(table, is_diff ? diff[i] : snapshot[i]);
 }
 
-static void subtract(struct snap_group_row *from, const struct snap_group_row *row)
+/* On the way to the rest, absurd values may leave 63 bits for a while; wrapping brings them back. */
+static void subtract(int64_t *from, int64_t value)
 {
-	from->size -= row->size;
-	from->count -= row->count;
-	from->size_diff -= row->size_diff;
-	from->count_diff -= row->count_diff;
+	*from = (int64_t)((uint64_t)*from - (uint64_t)value);
+}
+
+static void subtract_row(struct snap_group_row *from, const struct snap_group_row *row)
+{
+	subtract(&from->size, row->size);
+	subtract(&from->count, row->count);
+	subtract(&from->size_diff, row->size_diff);
+	subtract(&from->count_diff, row->count_diff);
 }
 
 static bool fill(struct table *table, const struct ranking *ranking)
@@ -149,7 +162,7 @@ static bool fill(struct table *table, const struct ranking *ranking)
 	for (size_t i = 0; i < ranked; i++) {
 		struct snap_group_row row = snap_groups_row(ranking->groups, i);
 		add_values(table, ranking, &row);
-		subtract(&rest, &row);
+		subtract_row(&rest, &row);
 	}
 	/* Cumulative groups overlap: there is no sum of the rest. */
 	for (size_t i = 0; ranking->options->group.cumulative != SNAP_SELF && i < table->columns; i++)

@@ -7,7 +7,7 @@
 #include "format/layout.h"
 
 /* Sections that make one table together, in their order in a member. */
-enum group { START, META, COLUMNS, RULE, STRINGS, FRAMES, PAIRS, NODES, STACKS, CHANGES, OLD_STACKS, SITES, END };
+enum group { START, META, COLUMNS, RULE, STRINGS, FRAMES, PAIRS, NODES, STACKS, CHANGES, OLD_STACKS, FREQUENT, SITES, END };
 
 /* Bits of a NODE token. */
 enum { NODE_LAST = 1, NODE_CHILDREN = 2, NODE_STACK = 4, NODE_SHIFT = 3 };
@@ -45,12 +45,12 @@ struct snap_decoder {
 	size_t file_at;               /* FRML: the place in `files`, */
 	uint32_t line;                /* and the line before */
 	struct snap_u32s functions;   /* FRMU: codes */
-	struct snap_u32s callers;     /* PRSC */
+	struct snap_u32s callers;     /* PRSC: caller << 1 | more */
+	struct snap_u32s first_callees; /* PRSF */
+	struct snap_u32s further_callees; /* PRST; see LAST_CALLEE */
 	size_t caller_at;             /* PRST: the place in `callers`, */
-	bool caller_begun;
-	uint32_t callee_before;
-	struct snap_u32s pair_end;    /* by caller in `callers`: where its callees end in pair_callee */
-	struct snap_u32s pair_callee;
+	bool list_begun;              /* whether its list is begun, */
+	uint32_t callee_before;       /* and the callee before */
 	struct snap_u32s attach;      /* ATCH: codes */
 	size_t attach_at;
 	struct levels levels;
@@ -60,6 +60,8 @@ struct snap_decoder {
 	struct snap_u32s changed;     /* CHGI of the present group of sections */
 	uint32_t next_changed;
 	struct snap_i64s changes;     /* CHGV: residuals of the changed sites, site by site */
+	uint64_t frequent[SNAP_FREQUENT_MAX]; /* SITD */
+	uint32_t frequent_count;
 	struct snap_u32s site_stacks; /* the stacks that new sites belong to, in turn */
 	size_t site_stack_at;
 	bool site_stacks_known;
@@ -428,60 +430,100 @@ static void finish_frames(struct snap_decoder *d, struct cursor *c)
 
 static void decode_callers(struct snap_decoder *d, struct cursor *c)
 {
-	for (size_t row = 0; more_rows(c, row); row++) {
-		uint64_t least = d->callers.count == 0 ? 0 : (uint64_t)d->callers.at[d->callers.count - 1] + 1;
-		uint32_t caller = next_number(c, least, d->t->frame_file.count, "a caller that is not there");
-		PUSH(c, d, &d->callers, caller);
-	}
-	/* One for each, written when its last callee is read. */
-	if (c->status == SNAP_OK)
-		c->status = snap_vector_reserve(&d->pair_end, d->callers.count, &d->t->budget, c->err);
-}
-
-static void decode_callees(struct snap_decoder *d, struct cursor *c)
-{
 	uint64_t frames = d->t->frame_file.count;
-	size_t pair = d->pair_callee.count;
-	c->status = snap_vector_reserve(&d->pair_callee, pair + rows_at_most(c), &d->t->budget, c->err);
 	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t least = d->callers.count == 0 ? 0 : (uint64_t)(d->callers.at[d->callers.count - 1] >> 1) + 1;
 		uint64_t token = get_uint(c), gap = token >> 1;
-		if (d->caller_at == d->callers.count) {
-			damaged(c, "a callee without a caller");
+		if (gap >= frames || least + gap >= frames) {
+			damaged(c, "a caller that is not there");
 			return;
 		}
-		uint32_t caller = d->callers.at[d->caller_at];
-		uint64_t callee;
-		if (d->caller_begun)
-			callee = gap >= frames ? frames : d->callee_before + 1 + gap;
-		else
-			callee = caller + (gap >> 1 ^ (0 - (gap & 1)));
-		if (callee >= frames) {
+		PUSH(c, d, &d->callers, (uint32_t)(least + gap) << 1 | (token & 1));
+	}
+}
+
+static void decode_first_callees(struct snap_decoder *d, struct cursor *c)
+{
+	int64_t frames = (int64_t)d->t->frame_file.count;
+	for (size_t row = 0; more_rows(c, row); row++) {
+		int64_t before = d->first_callees.count == 0 ? 0 : d->first_callees.at[d->first_callees.count - 1];
+		int64_t change = get_int(c);
+		if (change < -before || change >= frames - before || d->first_callees.count == d->callers.count) {
+			damaged(c, "a callee that is not there or has no caller");
+			return;
+		}
+		PUSH(c, d, &d->first_callees, (uint32_t)(before + change));
+	}
+}
+
+/* Moves on to the next caller that has further callees. */
+static size_t next_with_more(const struct snap_decoder *d, size_t caller)
+{
+	while (caller < d->callers.count && (d->callers.at[caller] & 1) == 0)
+		caller++;
+	return caller;
+}
+
+/* Ends the list of a caller in further_callees; frames have numbers below it. */
+#define LAST_CALLEE (UINT32_C(1) << 31)
+
+static void decode_further_callees(struct snap_decoder *d, struct cursor *c)
+{
+	uint64_t frames = d->t->frame_file.count;
+	size_t count = d->further_callees.count;
+	c->status = snap_vector_reserve(&d->further_callees, count + rows_at_most(c), &d->t->budget, c->err);
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t token = get_uint(c), gap = token >> 1;
+		if (!d->list_begun) {
+			d->caller_at = next_with_more(d, d->caller_at);
+			if (d->caller_at >= d->first_callees.count) {
+				damaged(c, "a callee without a caller");
+				return;
+			}
+			d->callee_before = d->first_callees.at[d->caller_at];
+		}
+		if (gap >= frames || d->callee_before + 1 + gap >= frames) {
 			damaged(c, "a callee that is not there");
 			return;
 		}
-		d->pair_callee.at[pair++] = (uint32_t)callee;
-		d->callee_before = (uint32_t)callee;
-		d->caller_begun = !(token & 1);
-		if (token & 1)
-			d->pair_end.at[d->caller_at++] = (uint32_t)pair;
+		d->callee_before += 1 + (uint32_t)gap;
+		d->further_callees.at[count++] = d->callee_before | (token & 1 ? LAST_CALLEE : 0);
+		d->list_begun = !(token & 1);
+		d->caller_at += token & 1;
 	}
-	d->pair_callee.count = pair;
+	d->further_callees.count = count;
+}
+
+/* Appends the new callees of the caller in place `next`; *further is the place of its further ones. */
+static void append_callees(const struct snap_decoder *d, size_t next, size_t *further, struct snap_u32s *callee)
+{
+	callee->at[callee->count++] = d->first_callees.at[next];
+	for (bool more = d->callers.at[next] & 1; more; ++*further) {
+		uint32_t callee_and_last = d->further_callees.at[*further];
+		more = (callee_and_last & LAST_CALLEE) == 0;
+		callee->at[callee->count++] = callee_and_last & ~LAST_CALLEE;
+	}
 }
 
 /* Puts the new callees of each caller behind its old ones. */
 static void finish_pairs(struct snap_decoder *d, struct cursor *c)
 {
-	size_t frames = d->t->frame_file.count, old = d->callee.count, added = d->pair_callee.count;
+	size_t frames = d->t->frame_file.count, old = d->callee.count;
+	size_t added = d->first_callees.count + d->further_callees.count;
 	size_t old_frames = d->callee_begin.count == 0 ? 0 : d->callee_begin.count - 1;
-	if (d->caller_at != d->callers.count) {
-		damaged(c, "a caller without callees");
+	if (d->list_begun || next_with_more(d, d->caller_at) != d->callers.count ||
+	    d->first_callees.count != d->callers.count) {
+		damaged(c, "callers without callees");
 		return;
 	}
 	if (frames == old_frames && added == 0)
 		return;
 	struct snap_u32s begin = {0}, callee = {0}, seen = {0};
 	struct snap_budget *budget = &d->t->budget;
-	c->status = snap_vector_reserve(&begin, frames + 1, budget, c->err);
+	if (old + added > SNAP_ROWS_MAX)
+		damaged(c, "too many pairs");
+	if (c->status == SNAP_OK)
+		c->status = snap_vector_reserve(&begin, frames + 1, budget, c->err);
 	if (c->status == SNAP_OK)
 		c->status = snap_vector_reserve(&callee, old + added, budget, c->err);
 	/* By callee: the caller that was last found to have it, + 1. */
@@ -490,7 +532,7 @@ static void finish_pairs(struct snap_decoder *d, struct cursor *c)
 		if (c->status == SNAP_OK)
 			memset(seen.at, 0, frames * sizeof *seen.at);
 	}
-	size_t pair = 0, next = 0;
+	size_t next = 0, further = 0;
 	for (size_t caller = 0; caller < frames && c->status == SNAP_OK; caller++) {
 		begin.at[caller] = (uint32_t)callee.count;
 		for (size_t i = caller < old_frames ? d->callee_begin.at[caller] : old;
@@ -498,15 +540,13 @@ static void finish_pairs(struct snap_decoder *d, struct cursor *c)
 			callee.at[callee.count++] = d->callee.at[i];
 			seen.at[d->callee.at[i]] = (uint32_t)caller + 1;
 		}
-		if (next == d->callers.count || d->callers.at[next] != caller)
+		if (next == d->callers.count || d->callers.at[next] >> 1 != caller)
 			continue;
-		for (size_t last = d->pair_end.at[next++]; pair < last; pair++) {
-			callee.at[callee.count++] = d->pair_callee.at[pair];
-			if (seen.at != NULL && seen.at[d->pair_callee.at[pair]] == caller + 1) {
+		size_t first = callee.count;
+		append_callees(d, next++, &further, &callee);
+		for (size_t i = first; i < callee.count && seen.at != NULL; i++)
+			if (seen.at[callee.at[i]] == caller + 1)
 				damaged(c, "a pair is repeated");
-				break;
-			}
-		}
 	}
 	snap_vector_free(&seen, budget);
 	if (c->status == SNAP_OK) {
@@ -835,6 +875,22 @@ static void list_new_stacks(struct snap_decoder *d, struct cursor *c)
 	d->site_stacks_known = true;
 }
 
+static void decode_frequent(struct snap_decoder *d, struct cursor *c)
+{
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t token = get_uint(c);
+		bool again = row == SNAP_FREQUENT_MAX;
+		for (size_t i = 0; i < row && !again; i++)
+			again = d->frequent[i] == token;
+		if (again) {
+			damaged(c, "too many tokens, or one twice");
+			return;
+		}
+		d->frequent[row] = token;
+		d->frequent_count = (uint32_t)row + 1;
+	}
+}
+
 static void decode_sites(struct snap_decoder *d, struct cursor *c)
 {
 	struct snap_snapshot *t = d->t;
@@ -858,6 +914,7 @@ static void decode_sites(struct snap_decoder *d, struct cursor *c)
 	int64_t *sizes = d->sizes.at;
 	uint8_t *is_explicit = d->is_explicit.at;
 	const uint8_t *in = c->at, *end = c->end;
+	uint32_t frequent = d->frequent_count;
 	for (; in < end; rows++) {
 		struct uint_at next = uint_at(in, end);
 		if (rows == most || next.at == NULL) {
@@ -869,11 +926,12 @@ static void decode_sites(struct snap_decoder *d, struct cursor *c)
 			break;
 		}
 		in = next.at;
+		uint64_t token = next.value < frequent ? d->frequent[next.value] : next.value - frequent;
 		stack[rows] = site_stacks[at];
-		sizes[rows] = (int64_t)(next.value >> 2);
-		is_explicit[rows] = next.value >> 1 & 1;
-		explicit += next.value >> 1 & 1;
-		at += next.value & 1;
+		sizes[rows] = (int64_t)(token >> 2);
+		is_explicit[rows] = token >> 1 & 1;
+		explicit += token >> 1 & 1;
+		at += token & 1;
 	}
 	c->at = in;
 	memset(t->site_domain.at + begin, 0, rows * sizeof *t->site_domain.at);
@@ -1140,7 +1198,8 @@ static const struct rule rules[] = {
 	{SNAP_TAG_FRML, FRAMES, false, false, false, decode_frame_lines},
 	{SNAP_TAG_FRMU, FRAMES, false, false, false, decode_frame_functions},
 	{SNAP_TAG_PRSC, PAIRS, false, false, false, decode_callers},
-	{SNAP_TAG_PRST, PAIRS, false, false, false, decode_callees},
+	{SNAP_TAG_PRSF, PAIRS, false, false, false, decode_first_callees},
+	{SNAP_TAG_PRST, PAIRS, false, false, false, decode_further_callees},
 	{SNAP_TAG_ATCH, NODES, false, false, false, decode_attachments},
 	{SNAP_TAG_NODE, NODES, false, false, false, decode_nodes},
 	{SNAP_TAG_RDEP, NODES, false, false, false, decode_root_depths},
@@ -1149,6 +1208,7 @@ static const struct rule rules[] = {
 	{SNAP_TAG_CHGI, CHANGES, true, false, false, decode_changed},
 	{SNAP_TAG_CHGV, CHANGES, true, false, false, decode_changes},
 	{SNAP_TAG_SITO, OLD_STACKS, true, false, false, decode_old_stacks},
+	{SNAP_TAG_SITD, FREQUENT, false, false, true, decode_frequent},
 	{SNAP_TAG_SITT, SITES, false, false, false, decode_sites},
 	{SNAP_TAG_DOMS, SITES, false, false, false, decode_domains},
 	{SNAP_TAG_VALS, SITES, false, false, false, decode_values},
@@ -1279,8 +1339,8 @@ static void free_columns(struct snap_decoder *d)
 	snap_vector_free(&d->files, NULL);
 	snap_vector_free(&d->functions, NULL);
 	snap_vector_free(&d->callers, NULL);
-	snap_vector_free(&d->pair_end, NULL);
-	snap_vector_free(&d->pair_callee, NULL);
+	snap_vector_free(&d->first_callees, NULL);
+	snap_vector_free(&d->further_callees, NULL);
 	snap_vector_free(&d->attach, NULL);
 	snap_vector_free(&d->levels, NULL);
 	snap_vector_free(&d->root_depths, NULL);
@@ -1363,13 +1423,13 @@ enum snap_status snap_decoder_begin(struct snap_decoder *d, const struct snap_me
 	d->previous_tag = d->previous_index = 0;
 	d->member_is_whole = false;
 	d->lengths.count = d->suffixes.count = d->files.count = d->functions.count = d->callers.count = 0;
-	d->pair_callee.count = d->attach.count = d->levels.count = 0;
+	d->first_callees.count = d->further_callees.count = d->attach.count = d->levels.count = 0;
 	d->root_depths.count = d->promoted.count = d->extra.count = 0;
 	d->changed.count = d->changes.count = d->site_stacks.count = 0;
 	d->suffix_bytes = 0;
 	d->file_at = d->caller_at = d->attach_at = d->site_stack_at = 0;
-	d->line = d->next_changed = 0;
-	d->caller_begun = d->site_stacks_known = d->rows_open = false;
+	d->line = d->next_changed = d->callee_before = d->frequent_count = 0;
+	d->list_begun = d->site_stacks_known = d->rows_open = false;
 	return SNAP_OK;
 }
 

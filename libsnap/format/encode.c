@@ -11,6 +11,10 @@
 /* No row takes more: three varints. */
 enum { ROW_BYTES_MAX = 30 };
 
+struct frequent {
+	uint32_t count, token;
+};
+
 struct snap_encoder {
 	struct snap_output *output;
 	int level;
@@ -19,6 +23,10 @@ struct snap_encoder {
 	/* Of the rows of the SITT being made: which are explicit; by column: whether VALS tells it. */
 	struct snap_u8s is_explicit;
 	bool told[SNAP_COLUMNS_MAX];
+	struct snap_u64s tokens;
+	/* SITD: how many tokens have a code, and by token the code + 1, or 0. */
+	uint32_t frequent_count;
+	uint8_t code_of[SNAP_FREQUENT_BELOW];
 	/* The section being made; SNAP_TAG_END when there is none. */
 	uint32_t tag, index, rows;
 	bool written; /* at least one section of this tag was */
@@ -326,25 +334,40 @@ static void encode_frames(struct snap_encoder *e, const struct snap_member *m)
 
 static void encode_pairs(struct snap_encoder *e, const struct snap_member *m)
 {
-	begin_section(e, SNAP_TAG_PRSC, 0);
+	const uint64_t *pairs = m->pairs;
+	size_t count = m->pair_count;
 	uint64_t next = 0;
-	for (size_t i = 0; i < m->pair_count; i++) {
-		uint64_t caller = m->pairs[i] >> 32;
-		if (i > 0 && caller == m->pairs[i - 1] >> 32)
+	begin_section(e, SNAP_TAG_PRSC, 0);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t caller = pairs[i] >> 32;
+		if (i > 0 && caller == pairs[i - 1] >> 32)
 			continue;
 		if (!row(e))
 			return;
-		put_uint(e, caller - next);
+		put_uint(e, (caller - next) << 1 | (i + 1 < count && pairs[i + 1] >> 32 == caller));
 		next = caller + 1;
 	}
 	end_section(e);
+	begin_section(e, SNAP_TAG_PRSF, 0);
+	int64_t before = 0;
+	for (size_t i = 0; i < count; i++) {
+		int64_t callee = (uint32_t)pairs[i];
+		if (i > 0 && pairs[i] >> 32 == pairs[i - 1] >> 32)
+			continue;
+		if (!row(e))
+			return;
+		put_uint(e, zigzag(callee - before));
+		before = callee;
+	}
+	end_section(e);
 	begin_section(e, SNAP_TAG_PRST, 0);
-	for (size_t i = 0; i < m->pair_count && row(e); i++) {
-		int64_t caller = (int64_t)(m->pairs[i] >> 32), callee = (int64_t)(uint32_t)m->pairs[i];
-		bool first = i == 0 || m->pairs[i - 1] >> 32 != m->pairs[i] >> 32;
-		bool last = i + 1 == m->pair_count || m->pairs[i + 1] >> 32 != m->pairs[i] >> 32;
-		uint64_t gap = first ? zigzag(callee - caller) : m->pairs[i] - m->pairs[i - 1] - 1;
-		put_uint(e, gap << 1 | last);
+	for (size_t i = 1; i < count; i++) {
+		if (pairs[i] >> 32 != pairs[i - 1] >> 32)
+			continue;
+		if (!row(e))
+			return;
+		bool last = i + 1 == count || pairs[i + 1] >> 32 != pairs[i] >> 32;
+		put_uint(e, (pairs[i] - pairs[i - 1] - 1) << 1 | last);
 	}
 	end_section(e);
 }
@@ -559,6 +582,64 @@ static void encode_domains(struct snap_encoder *e, const struct snap_snapshot *s
 	end_section(e);
 }
 
+/* The tokens of the sites [begin, end) of a member, into e->tokens. */
+static void make_tokens(struct snap_encoder *e, const struct snap_member *m, size_t begin, size_t end)
+{
+	const struct snap_snapshot *s = m->tables;
+	const uint32_t *stack = s->site_stack.at, *domain = s->site_domain.at;
+	size_t count = s->site_stack.count;
+	find_explicit(e, s, begin, end);
+	for (size_t i = begin; i < end; i++) {
+		uint64_t size = (uint64_t)snap_numbers_get(&s->site_size, i);
+		if (i > m->first_site && stack[i] == stack[i - 1] && domain[i] == domain[i - 1])
+			size -= (uint64_t)snap_numbers_get(&s->site_size, i - 1);
+		bool last = i + 1 == count || stack[i + 1] != stack[i];
+		e->tokens.at[i - begin] = size << 2 | (uint64_t)e->is_explicit.at[i - begin] << 1 | last;
+	}
+}
+
+static int compare_frequent(const void *a, const void *b)
+{
+	const struct frequent *x = a, *y = b;
+	if (x->count != y->count)
+		return x->count > y->count ? -1 : 1;
+	return (x->token > y->token) - (x->token < y->token);
+}
+
+/* Gives codes to the tokens that occur most often among all new sites. */
+static void encode_frequent(struct snap_encoder *e, const struct snap_member *m)
+{
+	size_t count = m->tables->site_stack.count, found = 0;
+	e->frequent_count = 0;
+	memset(e->code_of, 0, sizeof e->code_of);
+	if (count - m->first_site < SNAP_FREQUENT_SITES || e->status < 0)
+		return;
+	struct frequent *all = calloc(SNAP_FREQUENT_BELOW, sizeof *all);
+	if (all == NULL) {
+		e->status = snap_fail(e->err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+		return;
+	}
+	for (size_t at = m->first_site; at < count; at += SNAP_SECTION_ROWS) {
+		size_t end = count - at < SNAP_SECTION_ROWS ? count : at + SNAP_SECTION_ROWS;
+		make_tokens(e, m, at, end);
+		for (size_t i = 0; i < end - at; i++)
+			if (e->tokens.at[i] < SNAP_FREQUENT_BELOW)
+				all[e->tokens.at[i]].count++;
+	}
+	for (uint32_t token = 0; token < SNAP_FREQUENT_BELOW; token++)
+		if (all[token].count > 0)
+			all[found++] = (struct frequent){all[token].count, token};
+	qsort(all, found, sizeof *all, compare_frequent);
+	e->frequent_count = found < SNAP_FREQUENT_WRITTEN ? (uint32_t)found : SNAP_FREQUENT_WRITTEN;
+	begin_section(e, SNAP_TAG_SITD, 0);
+	for (uint32_t i = 0; i < e->frequent_count && row(e); i++) {
+		put_uint(e, all[i].token);
+		e->code_of[all[i].token] = (uint8_t)(i + 1);
+	}
+	end_section(e);
+	free(all);
+}
+
 static void encode_sites(struct snap_encoder *e, const struct snap_member *m)
 {
 	const struct snap_snapshot *s = m->tables;
@@ -577,19 +658,18 @@ static void encode_sites(struct snap_encoder *e, const struct snap_member *m)
 	end_section(e);
 	if (e->status == SNAP_OK)
 		e->status = snap_vector_reserve(&e->is_explicit, SNAP_SECTION_ROWS, NULL, e->err);
+	if (e->status == SNAP_OK)
+		e->status = snap_vector_reserve(&e->tokens, SNAP_SECTION_ROWS, NULL, e->err);
+	encode_frequent(e, m);
 	for (size_t at = m->first_site; at < count && e->status == SNAP_OK; at += SNAP_SECTION_ROWS) {
 		size_t end = count - at < SNAP_SECTION_ROWS ? count : at + SNAP_SECTION_ROWS;
-		find_explicit(e, s, at, end);
+		make_tokens(e, m, at, end);
 		bool any_explicit = memchr(e->is_explicit.at, 1, end - at) != NULL;
 		begin_section(e, SNAP_TAG_SITT, 0);
-		for (size_t i = at; i < end && row(e); i++) {
-			bool goes_on = i > m->first_site && stack[i] == stack[i - 1] &&
-			               s->site_domain.at[i] == s->site_domain.at[i - 1];
-			uint64_t size = (uint64_t)snap_numbers_get(&s->site_size, i);
-			if (goes_on)
-				size -= (uint64_t)snap_numbers_get(&s->site_size, i - 1);
-			bool last = i + 1 == count || stack[i + 1] != stack[i];
-			put_uint(e, size << 2 | (uint64_t)e->is_explicit.at[i - at] << 1 | last);
+		for (size_t i = 0; i < end - at && row(e); i++) {
+			uint64_t token = e->tokens.at[i];
+			uint8_t code = token < SNAP_FREQUENT_BELOW ? e->code_of[token] : 0;
+			put_uint(e, code > 0 ? code - 1u : token + e->frequent_count);
 		}
 		end_section(e);
 		encode_domains(e, s, at, end);
@@ -627,6 +707,7 @@ void snap_encoder_free(struct snap_encoder *e)
 	snap_vector_free(&e->raw, NULL);
 	snap_vector_free(&e->packed, NULL);
 	snap_vector_free(&e->is_explicit, NULL);
+	snap_vector_free(&e->tokens, NULL);
 	free(e);
 }
 

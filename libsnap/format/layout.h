@@ -33,6 +33,13 @@
 
 #define SNAP_STRING_SHARED_FACTOR 32u
 
+/* Rows of SITD that a reader takes; rows that a writer makes, of tokens below which, and from how many
+ * sites on. */
+#define SNAP_FREQUENT_MAX 128u
+#define SNAP_FREQUENT_WRITTEN 126u
+#define SNAP_FREQUENT_BELOW 16384u
+#define SNAP_FREQUENT_SITES 1024u
+
 /* Tags as they stand in a section header, read as a little-endian number. */
 #define SNAP_TAG(a, b, c, d) \
 	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
@@ -46,6 +53,7 @@
 #define SNAP_TAG_FRML SNAP_TAG('F', 'R', 'M', 'L')
 #define SNAP_TAG_FRMU SNAP_TAG('F', 'R', 'M', 'U')
 #define SNAP_TAG_PRSC SNAP_TAG('P', 'R', 'S', 'C')
+#define SNAP_TAG_PRSF SNAP_TAG('P', 'R', 'S', 'F')
 #define SNAP_TAG_PRST SNAP_TAG('P', 'R', 'S', 'T')
 #define SNAP_TAG_ATCH SNAP_TAG('A', 'T', 'C', 'H')
 #define SNAP_TAG_NODE SNAP_TAG('N', 'O', 'D', 'E')
@@ -55,6 +63,7 @@
 #define SNAP_TAG_CHGI SNAP_TAG('C', 'H', 'G', 'I')
 #define SNAP_TAG_CHGV SNAP_TAG('C', 'H', 'G', 'V')
 #define SNAP_TAG_SITO SNAP_TAG('S', 'I', 'T', 'O')
+#define SNAP_TAG_SITD SNAP_TAG('S', 'I', 'T', 'D')
 #define SNAP_TAG_SITT SNAP_TAG('S', 'I', 'T', 'T')
 #define SNAP_TAG_DOMS SNAP_TAG('D', 'O', 'M', 'S')
 #define SNAP_TAG_VALS SNAP_TAG('V', 'A', 'L', 'S')

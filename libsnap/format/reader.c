@@ -18,6 +18,7 @@ struct snap_reader {
 	struct snap_member_info info;
 	struct snap_section_size sizes[SIZES_MAX];
 	bool more;                 /* the member before says that another follows */
+	bool in_member;            /* the decoder has begun the member of `info` */
 	enum snap_status over;     /* what every further call comes to, with `why` */
 	struct snap_error why;
 	struct snap_error damage;
@@ -92,6 +93,7 @@ static void count_section(struct snap_reader *r, const struct snap_section *s)
 static enum snap_status read_member(struct snap_reader *r, struct snap_error *err)
 {
 	struct snap_member_header header;
+	r->in_member = false;
 	enum snap_status status = snap_sections_header(r->sections, &header, err);
 	if (status == SNAP_END && r->more)
 		return snap_fail(err, SNAP_ERR_TRUNCATED, header.offset, "the file ends before the next snapshot");
@@ -104,6 +106,7 @@ static enum snap_status read_member(struct snap_reader *r, struct snap_error *er
 	                                    .canonical = header.flags & SNAP_FLAG_CANONICAL,
 	                                    .sections = r->sizes};
 	status = snap_decoder_begin(r->decoder, &header, err);
+	r->in_member = status == SNAP_OK;
 	struct snap_section section = {.offset = header.offset};
 	while (status == SNAP_OK) {
 		status = snap_sections_next(r->sections, &section, err);
@@ -169,7 +172,7 @@ static enum snap_status next(struct snap_reader *r, struct snap_snapshot **out)
 		return status;
 	}
 	if (status == SNAP_ERR_TRUNCATED || status == SNAP_ERR_DAMAGED)
-		if (r->options.salvage && out != NULL && r->why.offset > r->info.offset)
+		if (r->options.salvage && out != NULL && r->in_member)
 			return salvage(r, out);
 	return status;
 }

@@ -91,8 +91,8 @@ struct reader {
 	struct snap_pickle pickle;
 	struct snap_builder *builder;
 	struct snap_traces traces;
+	struct snap_budget budget; /* of all but the builder, which has one of its own */
 
-	struct snap_budget budget;
 	struct snap_u64s stack;
 	struct snap_u32s memo;
 	size_t marks[MARKS_MAX]; /* heights of the stack */
@@ -100,6 +100,7 @@ struct reader {
 	size_t floor; /* height of the last mark: nothing below may be popped */
 
 	uint32_t empty_traceback; /* or SNAP_INDEX_NONE */
+	bool three_fields;        /* in the traces so far */
 
 	uint32_t word_tracemalloc, word_snapshot, word_traces_class; /* names in the builder */
 	uint32_t word_traces, word_list, word_limit;
@@ -210,7 +211,7 @@ static enum snap_status push_name(struct reader *r, const struct snap_pickle_op 
 static enum snap_status push_number(struct reader *r, const struct snap_pickle_op *op, struct snap_error *err)
 {
 	if (op->number < 0)
-		return damaged(op, err, "a number below zero; sizes, lines and domains have none");
+		return damaged(op, err, "a number below zero where only sizes, lines and the like may stand");
 	if ((uint64_t)op->number > SNAP_BLOCK_SIZE_MAX)
 		return damaged(op, err, "a number above 2^61 - 1, the largest block size");
 	return push(r, value(NUMBER, (uint64_t)op->number), err);
@@ -240,7 +241,7 @@ static enum snap_status make_traceback(struct reader *r, const struct snap_pickl
 	uint32_t *to = r->traces.pool.at + r->traces.pool.count;
 	for (size_t i = 0; i < count; i++) {
 		if (kind_of(frames[i]) != FRAME)
-			return damaged(op, err, "a traceback holds something else than frames");
+			return damaged(op, err, "a traceback holds something other than frames");
 		to[i] = (uint32_t)number_of(frames[i]);
 	}
 	uint32_t traceback;
@@ -276,6 +277,7 @@ static enum snap_status make_trace(struct reader *r, const struct snap_pickle_op
 	uint64_t size = items[count > 2 ? 1 : 0];
 	uint64_t frames = items[count > 2 ? 2 : 1];
 	uint64_t total = count > 3 && !is_thing(items[3], NONE) ? items[3] : value(NUMBER, 0);
+	r->three_fields = count == 3;
 
 	if (kind_of(domain) != NUMBER || kind_of(size) != NUMBER || kind_of(total) != NUMBER ||
 	    (kind_of(frames) != TRACEBACK && !is_thing(frames, EMPTY_TUPLE)))
@@ -399,7 +401,7 @@ static enum snap_status new_object(struct reader *r, const struct snap_pickle_op
 		return SNAP_ERR_DAMAGED;
 	bool snapshot = is_thing(items[0], CLASS_SNAPSHOT);
 	if ((!snapshot && !is_thing(items[0], CLASS_TRACES)) || !is_thing(items[1], EMPTY_TUPLE))
-		return damaged(op, err, "an object is made of something else than a class and no arguments");
+		return damaged(op, err, "an object is made of something other than a class and no arguments");
 	bool *has = &r->has_object[snapshot ? 0 : 1];
 	if (*has && snapshot)
 		return snap_fail(err, SNAP_ERR_UNSUPPORTED, op->offset,
@@ -432,7 +434,7 @@ static enum snap_status append(struct reader *r, const struct snap_pickle_op *op
 		return damaged(op, err, "something is appended to what is not the list of traces");
 	for (size_t i = 0; i < count; i++) {
 		if (kind_of(items[i]) != TRACE)
-			return damaged(op, err, "the list of traces holds something else than traces");
+			return damaged(op, err, "the list of traces holds something other than traces");
 		snap_traces_count(&r->traces, (uint32_t)number_of(items[i]));
 	}
 	return SNAP_OK;
@@ -510,6 +512,16 @@ static inline const uint8_t *fast_get(const uint8_t *at, size_t known, uint32_t 
 	return *entry < known ? at : NULL;
 }
 
+/* The same for what stores a value as memo entry `due`. */
+static inline const uint8_t *fast_put(const uint8_t *at, size_t due)
+{
+	if (*at == SNAP_PICKLE_MEMOIZE)
+		return at + 1;
+	if (*at == SNAP_PICKLE_LONG_BINPUT && snap_pickle_u32(at + 1) == due)
+		return at + 5;
+	return *at == SNAP_PICKLE_BINPUT && at[1] == due ? at + 2 : NULL;
+}
+
 /* Runs over (name from the memo, line) TUPLE2 MEMOIZE, over and over: nine tenths of a dump with many
  * frames. Stops in front of whatever differs, for the machine to take on. */
 static enum snap_status fast_frames(struct reader *r, struct snap_error *err)
@@ -520,13 +532,16 @@ static enum snap_status fast_frames(struct reader *r, struct snap_error *err)
 	const uint32_t *memo = r->memo.at;
 	uint32_t *put = r->memo.at + known, *full = put + FAST_RUN;
 	uint64_t *top = r->stack.at + r->stack.count;
-	for (; at <= last && put < full; at = next + 2) {
+	for (; at <= last && put < full; at = next) {
 		uint32_t entry, line;
 		next = fast_get(at, known, &entry);
 		if (next == NULL || kind_of(memo[entry]) != NAME)
 			break;
 		next = fast_number(next, &line);
-		if (next == NULL || next[0] != SNAP_PICKLE_TUPLE2 || next[1] != SNAP_PICKLE_MEMOIZE)
+		if (next == NULL || *next != SNAP_PICKLE_TUPLE2)
+			break;
+		next = fast_put(next + 1, (size_t)(put - memo));
+		if (next == NULL)
 			break;
 		uint32_t name = memo[entry] >> KIND_BITS;
 		const struct snap_traces_slot *slot = snap_traces_slot(&r->traces, name, line);
@@ -545,8 +560,9 @@ static enum snap_status fast_frames(struct reader *r, struct snap_error *err)
 	return status;
 }
 
-/* The same for MARK domain size (traceback from the memo) total TUPLE MEMOIZE: most traces. What they
- * need lies scattered over memory, so a batch of them asks for it ahead, one step after the other. */
+/* The same for MARK domain size (traceback from the memo) total TUPLE MEMOIZE, or the three fields in
+ * front of TUPLE3: most traces. What they need lies scattered over memory, so a batch of them asks for it
+ * ahead, one step after the other. */
 static enum snap_status fast_traces(struct reader *r, struct snap_error *err)
 {
 	struct {
@@ -557,9 +573,10 @@ static enum snap_status fast_traces(struct reader *r, struct snap_error *err)
 	const struct snap_index *index = &r->traces.site_index;
 	const uint8_t *at = r->pickle.at, *last = r->pickle.end - MARGIN;
 	const uint32_t *memo = r->memo.at;
-	for (end = batch; end < batch + BATCH && at <= last && *at == SNAP_PICKLE_MARK; end++) {
-		uint32_t size, total;
-		const uint8_t *next = fast_number(at + 1, &end->like.domain);
+	for (end = batch; end < batch + BATCH && at <= last; at = end->end, end++) {
+		bool marked = *at == SNAP_PICKLE_MARK;
+		uint32_t size, total = 0;
+		const uint8_t *next = fast_number(at + marked, &end->like.domain);
 		if (next != NULL)
 			next = fast_number(next, &size);
 		if (next != NULL)
@@ -567,12 +584,15 @@ static enum snap_status fast_traces(struct reader *r, struct snap_error *err)
 		if (next == NULL)
 			break;
 		snap_traces_prefetch(&memo[end->like.traceback]);
-		next = fast_number(next, &total);
-		if (next == NULL || next[0] != SNAP_PICKLE_TUPLE || next[1] != SNAP_PICKLE_MEMOIZE)
+		if (marked)
+			next = fast_number(next, &total);
+		if (next == NULL || *next != (marked ? SNAP_PICKLE_TUPLE : SNAP_PICKLE_TUPLE3))
+			break;
+		end->end = fast_put(next + 1, r->memo.count + (size_t)(end - batch));
+		if (end->end == NULL)
 			break;
 		end->like.size = size;
 		end->like.total = total_of(total);
-		at = end->end = next + 2;
 	}
 	if (index->slots == NULL)
 		return SNAP_OK;
@@ -608,14 +628,16 @@ static enum snap_status fast_traces(struct reader *r, struct snap_error *err)
 static enum snap_status fast(struct reader *r, struct snap_error *err)
 {
 	uint8_t code = *r->pickle.at;
-	if (code != SNAP_PICKLE_MARK && code != SNAP_PICKLE_BINGET && code != SNAP_PICKLE_LONG_BINGET)
+	bool frames = code == SNAP_PICKLE_BINGET || code == SNAP_PICKLE_LONG_BINGET;
+	bool traces = code == SNAP_PICKLE_MARK || (code == SNAP_PICKLE_BININT1 && r->three_fields);
+	if (!frames && !traces)
 		return SNAP_OK;
 	enum snap_status status = snap_vector_reserve(&r->stack, r->stack.count + FAST_RUN, &r->budget, err);
 	if (status == SNAP_OK)
 		status = snap_vector_reserve(&r->memo, r->memo.count + FAST_RUN, &r->budget, err);
 	if (status < 0)
 		return status;
-	return code == SNAP_PICKLE_MARK ? fast_traces(r, err) : fast_frames(r, err);
+	return traces ? fast_traces(r, err) : fast_frames(r, err);
 }
 
 /* What a pickle holds that begins with this opcode; NULL where that is not yet told, or not at all. */
@@ -804,7 +826,7 @@ static enum snap_status reader_new(struct reader **out, const struct snap_limits
 	r->traceback_limit = UINT64_MAX;
 	enum snap_status status = snap_builder_new(&r->builder, limits, err);
 	if (status == SNAP_OK)
-		status = snap_traces_init(&r->traces, r->builder, limits, err);
+		status = snap_traces_init(&r->traces, r->builder, &r->budget, err);
 	if (status == SNAP_OK)
 		status = learn_words(r, err);
 	if (status == SNAP_OK)
@@ -862,6 +884,7 @@ bool snap_tracemalloc_sniff(const uint8_t *bytes, size_t size)
 enum snap_status snap_tracemalloc_read(struct snap_snapshot **out, struct snap_input *in,
                                        const struct snap_limits *limits, struct snap_error *err)
 {
+	*out = NULL;
 	struct snap_limits defaults = snap_limits_default();
 	if (limits == NULL)
 		limits = &defaults;

@@ -9,10 +9,10 @@ enum { SLOTS = 1 << 16 };
  * waste time and memory meets the limit. */
 enum { REPEATED_FREE = 1 << 20, REPEATED_PER_BYTE = 4 };
 
-enum snap_status snap_traces_init(struct snap_traces *t, struct snap_builder *builder,
-                                  const struct snap_limits *limits, struct snap_error *err)
+enum snap_status snap_traces_init(struct snap_traces *t, struct snap_builder *builder, struct snap_budget *budget,
+                                  struct snap_error *err)
 {
-	*t = (struct snap_traces){.builder = builder, .budget = {.limit = limits->memory}};
+	*t = (struct snap_traces){.builder = builder, .budget = budget};
 	uint64_t seed = snap_mix((uint64_t)(uintptr_t)builder);
 	t->factors[0] = seed | 1;
 	t->factors[1] = snap_mix(seed) | 1;
@@ -25,11 +25,11 @@ enum snap_status snap_traces_init(struct snap_traces *t, struct snap_builder *bu
 
 void snap_traces_close(struct snap_traces *t)
 {
-	snap_vector_free(&t->pool, &t->budget);
-	snap_vector_free(&t->tracebacks, &t->budget);
-	snap_vector_free(&t->variants, &t->budget);
-	snap_index_free(&t->variant_index, &t->budget);
-	snap_index_free(&t->site_index, &t->budget);
+	snap_vector_free(&t->pool, t->budget);
+	snap_vector_free(&t->tracebacks, t->budget);
+	snap_vector_free(&t->variants, t->budget);
+	snap_index_free(&t->variant_index, t->budget);
+	snap_index_free(&t->site_index, t->budget);
 	free(t->slots);
 	t->slots = NULL;
 }
@@ -37,7 +37,7 @@ void snap_traces_close(struct snap_traces *t)
 void snap_traces_free(struct snap_traces *t)
 {
 	snap_traces_close(t);
-	snap_vector_free(&t->sites, &t->budget);
+	snap_vector_free(&t->sites, t->budget);
 }
 
 static enum snap_status too_many(struct snap_error *err, const char *what)
@@ -66,7 +66,7 @@ enum snap_status snap_traces_frame(struct snap_traces *t, uint32_t name, uint32_
 
 enum snap_status snap_traces_reserve(struct snap_traces *t, size_t count, struct snap_error *err)
 {
-	return snap_vector_reserve(&t->pool, t->pool.count + count, &t->budget, err);
+	return snap_vector_reserve(&t->pool, t->pool.count + count, t->budget, err);
 }
 
 enum snap_status snap_traces_traceback(struct snap_traces *t, size_t count, uint32_t *traceback,
@@ -74,7 +74,7 @@ enum snap_status snap_traces_traceback(struct snap_traces *t, size_t count, uint
 {
 	if (t->tracebacks.count > SNAP_TRACES_NUMBER_MAX || t->pool.count > UINT32_MAX)
 		return too_many(err, "tracebacks");
-	enum snap_status status = snap_vector_reserve(&t->tracebacks, t->tracebacks.count + 1, &t->budget, err);
+	enum snap_status status = snap_vector_reserve(&t->tracebacks, t->tracebacks.count + 1, t->budget, err);
 	if (status < 0)
 		return status;
 	*traceback = (uint32_t)t->tracebacks.count++;
@@ -104,9 +104,9 @@ static enum snap_status find_variant(struct snap_traces *t, uint32_t traceback, 
 	if (t->repeated > REPEATED_FREE && (t->repeated - REPEATED_FREE) / REPEATED_PER_BYTE > offset)
 		return snap_fail(err, SNAP_ERR_LIMIT, offset,
 		                 "the same tracebacks come with too many different values of total_nframe");
-	enum snap_status status = snap_index_reserve(&t->variant_index, &t->budget, err);
+	enum snap_status status = snap_index_reserve(&t->variant_index, t->budget, err);
 	if (status == SNAP_OK)
-		status = snap_vector_reserve(&t->variants, t->variants.count + 1, &t->budget, err);
+		status = snap_vector_reserve(&t->variants, t->variants.count + 1, t->budget, err);
 	if (status == SNAP_OK)
 		status = snap_builder_stack(t->builder, t->pool.at + from->first, from->length, total, stack, err);
 	if (status < 0)
@@ -146,9 +146,9 @@ enum snap_status snap_traces_new_site(struct snap_traces *t, const struct snap_t
 	new.blocks = 0;
 	enum snap_status status = find_stack(t, like->traceback, like->total, offset, &new.stack, err);
 	if (status == SNAP_OK)
-		status = snap_index_reserve(&t->site_index, &t->budget, err);
+		status = snap_index_reserve(&t->site_index, t->budget, err);
 	if (status == SNAP_OK)
-		status = snap_vector_reserve(&t->sites, t->sites.count + 1, &t->budget, err);
+		status = snap_vector_reserve(&t->sites, t->sites.count + 1, t->budget, err);
 	if (status < 0)
 		return status;
 	*site = (uint32_t)t->sites.count++;

@@ -47,7 +47,7 @@ SNAP_VECTOR(snap_traces_sites, struct snap_traces_site);
 
 struct snap_traces {
 	struct snap_builder *builder; /* borrowed */
-	struct snap_budget budget;
+	struct snap_budget *budget;   /* borrowed */
 	uint64_t factors[2]; /* odd; they differ from run to run, so that no file can be made to collide */
 	struct snap_traces_slot *slots;
 	struct snap_u32s pool; /* the frames of all tracebacks */
@@ -59,8 +59,8 @@ struct snap_traces {
 	uint64_t repeated; /* frames told to the builder once more, for another total */
 };
 
-enum snap_status snap_traces_init(struct snap_traces *t, struct snap_builder *builder,
-                                  const struct snap_limits *limits, struct snap_error *err);
+enum snap_status snap_traces_init(struct snap_traces *t, struct snap_builder *builder, struct snap_budget *budget,
+                                  struct snap_error *err);
 void snap_traces_free(struct snap_traces *t);
 
 enum snap_status snap_traces_frame(struct snap_traces *t, uint32_t name, uint32_t line, uint32_t *frame,
@@ -72,33 +72,14 @@ enum snap_status snap_traces_reserve(struct snap_traces *t, size_t count, struct
 enum snap_status snap_traces_traceback(struct snap_traces *t, size_t count, uint32_t *traceback,
                                        struct snap_error *err);
 
-/* The site that `like` describes but for stack and blocks; its total is at most SNAP_DEPTH_MAX, 0 =
- * unknown. `offset` is where the input is, for errors and as measure of the work it may ask for. */
-static inline enum snap_status snap_traces_site(struct snap_traces *t, const struct snap_traces_site *like,
-                                                uint64_t hash, uint64_t offset, uint32_t *site,
-                                                struct snap_error *err);
-static inline uint64_t snap_traces_hash(const struct snap_traces *t, const struct snap_traces_site *like);
-
-static inline void snap_traces_count(struct snap_traces *t, uint32_t site)
-{
-	t->sites.at[site].blocks++;
-}
+/* Makes a site for snap_traces_site. */
+enum snap_status snap_traces_new_site(struct snap_traces *t, const struct snap_traces_site *like, uint64_t hash,
+                                      uint64_t offset, uint32_t *site, struct snap_error *err);
 
 /* Frees what only new frames, tracebacks and sites need; then only snap_traces_finish may follow. */
 void snap_traces_close(struct snap_traces *t);
 /* Tells all blocks to the builder. */
 enum snap_status snap_traces_finish(struct snap_traces *t, struct snap_error *err);
-
-static inline const struct snap_traces_slot *snap_traces_slot(const struct snap_traces *t, uint32_t name, uint32_t line)
-{
-	return &t->slots[((name << 16 | line) * UINT32_C(0x9E3779B1)) >> 16];
-}
-
-/* Whether the slot is that of this frame. */
-static inline bool snap_traces_slot_holds(const struct snap_traces_slot *slot, uint32_t name, uint32_t line)
-{
-	return (name | line) <= UINT16_MAX && slot->key == (name << 16 | line);
-}
 
 static inline uint64_t snap_traces_hash(const struct snap_traces *t, const struct snap_traces_site *like)
 {
@@ -106,9 +87,9 @@ static inline uint64_t snap_traces_hash(const struct snap_traces *t, const struc
 	return snap_mix(where * t->factors[0] + like->total * t->factors[1] + like->size);
 }
 
-enum snap_status snap_traces_new_site(struct snap_traces *t, const struct snap_traces_site *like, uint64_t hash,
-                                      uint64_t offset, uint32_t *site, struct snap_error *err);
-
+/* The site that `like` describes but for stack and blocks, with its hash; `total` is at most
+ * SNAP_DEPTH_MAX, 0 = unknown. `offset` is where the input is, for errors and as a measure of how much
+ * work it may ask for. */
 static inline enum snap_status snap_traces_site(struct snap_traces *t, const struct snap_traces_site *like,
                                                 uint64_t hash, uint64_t offset, uint32_t *site, struct snap_error *err)
 {
@@ -120,6 +101,21 @@ static inline enum snap_status snap_traces_site(struct snap_traces *t, const str
 			return SNAP_OK;
 	}
 	return snap_traces_new_site(t, like, hash, offset, site, err);
+}
+
+static inline void snap_traces_count(struct snap_traces *t, uint32_t site)
+{
+	t->sites.at[site].blocks++;
+}
+
+static inline const struct snap_traces_slot *snap_traces_slot(const struct snap_traces *t, uint32_t name, uint32_t line)
+{
+	return &t->slots[((name << 16 | line) * UINT32_C(0x9E3779B1)) >> 16];
+}
+
+static inline bool snap_traces_slot_holds(const struct snap_traces_slot *slot, uint32_t name, uint32_t line)
+{
+	return (name | line) <= UINT16_MAX && slot->key == (name << 16 | line);
 }
 
 #endif

@@ -270,10 +270,45 @@ enum snap_status snap_builder_add_values(struct snap_builder *b, uint32_t stack,
 	return status;
 }
 
+/* Whether each node leads to a stack that has a site with values. One that does not leaves no trace in an
+ * ordered snapshot, but the trees that were joined to it would. */
+static enum snap_status all_is_needed(const struct snap_snapshot *s, bool *all, struct snap_error *err)
+{
+	size_t nodes = s->node_parent.count;
+	uint8_t *needed = calloc(nodes + 1, 1);
+	if (needed == NULL)
+		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+	for (size_t i = 0; i < s->site_stack.count; i++) {
+		int64_t any = 0;
+		for (uint32_t c = 0; c < s->column_count; c++)
+			any |= snap_snapshot_value(s, c, i);
+		if (any == 0)
+			continue;
+		for (uint32_t n = s->stack_node.at[s->site_stack.at[i]]; n != SNAP_NONE && needed[n] == 0;
+		     n = s->node_parent.at[n])
+			needed[n] = 1;
+	}
+	*all = memchr(needed, 0, nodes) == NULL;
+	free(needed);
+	return SNAP_OK;
+}
+
 enum snap_status snap_builder_finish(struct snap_builder *b, struct snap_snapshot **out, struct snap_error *err)
 {
 	*out = NULL;
-	enum snap_status status = snap_forest_join(b, err);
+	bool all = false;
+	enum snap_status status = all_is_needed(b->s, &all, err);
+	if (status < 0)
+		return status;
+	if (!all) {
+		struct snap_snapshot *rest = NULL;
+		status = snap_snapshot_order(&rest, b->s, err);
+		if (status == SNAP_OK)
+			status = snap_snapshot_canonical(out, rest, err);
+		snap_snapshot_free(rest);
+		return status;
+	}
+	status = snap_forest_join(b, err);
 	if (status < 0)
 		return status;
 	free_indexes(b);

@@ -82,11 +82,13 @@ struct join {
 	uint32_t *stack;   /* the candidates, by newest frame */
 	uint64_t *hash;    /* of each stack, once it is needed */
 	uint32_t *slots;   /* hash table of the candidates of one frame: place in `stack` + 1, or 0 */
+	uint64_t pairs;    /* of candidates of one frame */
+	uint32_t most;     /* candidates of one frame */
 	uint32_t *same;
 	size_t joined;
 };
 
-/* So few are sooner compared than hashed. */
+/* So few are sooner compared with each other than looked up. */
 enum { FEW = 8 };
 
 /* It goes back to the first call and knows so. No two of these say the same: paths from depth 1 differ. */
@@ -110,18 +112,18 @@ static void mark_lengths(struct join *j)
 			j->odd[s->stack_length.at[i]] = true;
 }
 
-/* Lists the candidates by frame, without those that are alone with theirs; returns how many one frame has
- * at most. */
-static uint32_t list_candidates(struct join *j)
+/* Lists the candidates by frame, without those that are alone with theirs. */
+static void list_candidates(struct join *j)
 {
 	const struct snap_snapshot *s = j->s;
 	const uint32_t *node = s->stack_node.at, *frame = s->node_frame.at;
-	uint32_t stacks = (uint32_t)s->stack_node.count, begin = 0, most = 1;
+	uint32_t stacks = (uint32_t)s->stack_node.count, begin = 0;
 	for (uint32_t i = 0; i < stacks; i++)
 		j->end[frame[node[i]]] += is_candidate(j, i);
 	for (size_t f = 0; f < s->frame_file.count; f++) {
 		uint32_t count = j->end[f];
-		most = count > most ? count : most;
+		j->most = count > j->most ? count : j->most;
+		j->pairs += count > 1 ? (uint64_t)count * (count - 1) / 2 : 0;
 		j->end[f] = count > 1 ? begin : SNAP_NONE;
 		begin += count > 1 ? count : 0;
 	}
@@ -130,7 +132,6 @@ static uint32_t list_candidates(struct join *j)
 		if (*end != SNAP_NONE && is_candidate(j, i))
 			j->stack[(*end)++] = i;
 	}
-	return most;
 }
 
 static bool says_the_same(const struct join *j, uint32_t a, uint32_t b)
@@ -171,13 +172,15 @@ static void join_many(struct join *j, uint32_t begin, uint32_t end)
 	}
 }
 
-static enum snap_status join_candidates(struct join *j, uint32_t most, struct snap_error *err)
+static enum snap_status join_candidates(struct join *j, struct snap_error *err)
 {
 	size_t stacks = j->s->stack_node.count;
+	/* Hashing is for all stacks at once. */
+	bool hashed = j->pairs > stacks;
 	uint32_t begin = 0;
-	if (most > FEW) {
+	if (hashed) {
 		j->hash = malloc(stacks * sizeof *j->hash);
-		j->slots = malloc((size_t)most * 4 * sizeof *j->slots);
+		j->slots = malloc((size_t)j->most * 4 * sizeof *j->slots);
 		if (j->hash == NULL || j->slots == NULL)
 			return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 		enum snap_status status = snap_snapshot_window_hashes(j->s, j->hash, err);
@@ -187,7 +190,7 @@ static enum snap_status join_candidates(struct join *j, uint32_t most, struct sn
 	for (size_t f = 0; f < j->s->frame_file.count; f++) {
 		if (j->end[f] == SNAP_NONE)
 			continue;
-		if (j->end[f] - begin <= FEW)
+		if (!hashed || j->end[f] - begin <= FEW)
 			join_few(j, begin, j->end[f]);
 		else
 			join_many(j, begin, j->end[f]);
@@ -211,9 +214,9 @@ enum snap_status snap_stacks_join(const struct snap_snapshot *s, const bool *eli
 		for (uint32_t i = 0; i < stacks; i++)
 			same[i] = i;
 		mark_lengths(&j);
-		uint32_t most = list_candidates(&j);
-		if (most > 1)
-			status = join_candidates(&j, most, err);
+		list_candidates(&j);
+		if (j.pairs > 0)
+			status = join_candidates(&j, err);
 	}
 	*joined = j.joined;
 	free(j.odd);

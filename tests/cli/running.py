@@ -7,7 +7,6 @@ import pathlib
 import pty
 import select
 import shutil
-import signal
 import struct
 import subprocess
 import tempfile
@@ -23,7 +22,11 @@ Result = collections.namedtuple("Result", "status out err")
 
 def environment(**changes):
     """Ours, without what changes the looks of output."""
-    env = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR", "LANG", "LC_CTYPE")}
+    env = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("COLUMNS", "NO_COLOR", "LANG", "LC_CTYPE")
+    }
     env.update(TERM="xterm", LC_ALL="C", PATH=f"{BIN}:{os.environ['PATH']}")
     env.update(changes)
     return {key: value for key, value in env.items() if value is not None}
@@ -47,7 +50,9 @@ class ToolCase(unittest.TestCase):
             options["stdin"] = stdin
         options.setdefault("stdout", subprocess.PIPE)
         options.setdefault("stderr", subprocess.PIPE)
-        done = subprocess.run(command, cwd=self.folder, env=environment(**(env or {})), timeout=TIME_LIMIT, **options)
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment(**(env or {})), timeout=TIME_LIMIT, **options
+        )
         return Result(done.returncode, done.stdout, None if done.stderr is None else done.stderr.decode())
 
     def expect(self, *argv, out=None, err="", status=0, **options):
@@ -68,25 +73,32 @@ class ToolCase(unittest.TestCase):
 
     def shell(self, line, **changes):
         """A command line with the tools on the PATH."""
-        done = subprocess.run(["bash", "-c", line], cwd=self.folder, env=environment(**changes), stdin=subprocess.DEVNULL,
-                              capture_output=True, timeout=TIME_LIMIT)
+        done = subprocess.run(
+            ["bash", "-c", line],
+            cwd=self.folder,
+            env=environment(**changes),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIME_LIMIT,
+        )
         return Result(done.returncode, done.stdout, done.stderr.decode())
 
-    def run_on_terminal(self, *argv, width=80, stdin=None, stderr=None, env=None, meanwhile=None):
-        """Standard output, and what else is not given, is a terminal; `out` is all it shows. `meanwhile` is
-        called with the running process."""
+    def run_on_terminal(self, *argv, width=80, stdin=None, stderr=None, env=None):
+        """Standard output, and what else is not given, is a terminal; `out` is all it shows."""
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
         attributes = termios.tcgetattr(slave)
         attributes[1] &= ~termios.OPOST
         termios.tcsetattr(slave, termios.TCSANOW, attributes)
-        process = subprocess.Popen([os.fsencode(part) for part in argv], cwd=self.folder,
-                                   env=environment(**(env or {})), stdin=slave if stdin is None else stdin,
-                                   stdout=slave, stderr=slave if stderr is None else stderr,
-                                   preexec_fn=lambda: signal.alarm(TIME_LIMIT))
+        process = subprocess.Popen(
+            [os.fsencode(part) for part in argv],
+            cwd=self.folder,
+            env=environment(**(env or {})),
+            stdin=slave if stdin is None else stdin,
+            stdout=slave,
+            stderr=slave if stderr is None else stderr,
+        )
         os.close(slave)
-        if meanwhile is not None:
-            meanwhile(process)
         shown = b""
         while select.select([master], [], [], TIME_LIMIT)[0]:
             try:

@@ -26,8 +26,12 @@ class Options(ToolCase):
 
     def test_help_names_what_the_tool_takes_and_nothing_else(self):
         for tool in TOOLS:
-            options = [word for line in self.expect(tool, "--help").decode().partition("\nExamples:")[0].splitlines()
-                       for word in line.split()[:2] if word.startswith("--")]
+            options = [
+                word
+                for line in self.expect(tool, "--help").decode().partition("\nExamples:")[0].splitlines()
+                for word in line.split()[:2]
+                if word.startswith("--")
+            ]
             self.assertEqual(options[-4:], ["--quiet", "--color", "--help", "--version"])
             for option in options:
                 result = self.run_tool(tool, option, "--help")
@@ -37,36 +41,71 @@ class Options(ToolCase):
     def test_version(self):
         for tool in TOOLS:
             for option in ("-V", "--version"):
-                self.assertRegex(self.expect(tool, option).decode(),
-                                 rf"\A{tool} (\d+\.\d+\.\d+) \(libsnap \1, format 1\)\n\Z")
+                self.assertRegex(
+                    self.expect(tool, option).decode(),
+                    rf"\A{tool} (\d+\.\d+\.\d+) \(libsnap \1, format 1\)\n\Z",
+                )
 
     def test_wrong_options(self):
         cases = {
             ("snaptop", "-Z"): "snaptop: there is no option -Z; see snaptop --help",
-            ("snaptop", "--zap"): "snaptop: there is no option --zap, or it is the beginning of several; see snaptop --help",
-            ("snaptop", "--so=1"): "snaptop: there is no option --so=1, or it is the beginning of several; see snaptop --help",
+            (
+                "snaptop",
+                "--zap",
+            ): "snaptop: there is no option --zap, or it is the beginning of several; see snaptop --help",
+            (
+                "snaptop",
+                "--so=1",
+            ): "snaptop: there is no option --so=1, or it is the beginning of several; see snaptop --help",
             ("snaptop", "-g"): "snaptop: option -g needs an argument; see snaptop --help",
             ("snaptop", "--map"): "snaptop: option --map needs an argument; see snaptop --help",
             ("snaptop", "--json=1"): "snaptop: option --json takes no argument; see snaptop --help",
-            ("snaptop", "-g", "colour"): "snaptop: --group-by is lineno, filename, function, traceback, domain or size,"
-                                         " not 'colour'; see snaptop --help",
+            (
+                "snaptop",
+                "-g",
+                "colour",
+            ): "snaptop: --group-by is lineno, filename, function, traceback, domain or size,"
+            " not 'colour'; see snaptop --help",
             ("snaptop", "-s", "name"): "snaptop: --sort is size, count, size-diff or count-diff, not 'name';"
-                                       " see snaptop --help",
-            ("snaptop", "-t", "-1"): "snaptop: --frames is a number from 0 to 65535, not '-1'; see snaptop --help",
+            " see snaptop --help",
+            (
+                "snaptop",
+                "-t",
+                "-1",
+            ): "snaptop: --frames is a number from 0 to 65535, not '-1'; see snaptop --help",
             ("snaptop", "--format", "xml"): "snaptop: --format is table, tracemalloc, json or tsv, not 'xml';"
-                                            " see snaptop --help",
+            " see snaptop --help",
             ("snaptop", "--map", "a"): "snaptop: --map needs KEY=VALUE, not 'a'; see snaptop --help",
-            ("snaptop", "--color=red"): "snaptop: --color is auto, always or never, not 'red'; see snaptop --help",
+            (
+                "snaptop",
+                "--color=red",
+            ): "snaptop: --color is auto, always or never, not 'red'; see snaptop --help",
             ("snaptop", "a", "b"): "snaptop: one FILE is enough: 'b'; see snaptop --help",
             ("snapdiff", "a", "b", "c"): "snapdiff: OLD and NEW are enough: 'c'; see snapdiff --help",
-            ("snapdiff", "--fail-over", "5MB"): "snapdiff: --fail-over is a size such as 512, 64K or 5MiB, not '5MB';"
-                                                " see snapdiff --help",
-            ("snapcat", "--level", "0"): "snapcat: --level is a number from 1 to 19, not '0'; see snapcat --help",
-            ("snapcat", "--level", "20"): "snapcat: --level is a number from 1 to 19, not '20'; see snapcat --help",
+            (
+                "snapdiff",
+                "--fail-over",
+                "5MB",
+            ): "snapdiff: --fail-over is a size such as 512, 64K or 5MiB, not '5MB';"
+            " see snapdiff --help",
+            (
+                "snapcat",
+                "--level",
+                "0",
+            ): "snapcat: --level is a number from 1 to 19, not '0'; see snapcat --help",
+            (
+                "snapcat",
+                "--level",
+                "20",
+            ): "snapcat: --level is a number from 1 to 19, not '20'; see snapcat --help",
             ("snapcat", "--set", "=x"): "snapcat: --set needs KEY=VALUE, not '=x'; see snapcat --help",
             ("snapinfo", "-o", "x", "y"): "snapinfo: -o goes with --salvage only; see snapinfo --help",
-            ("snapinfo", "--salvage", "--json"): "snapinfo: --salvage goes neither with --check nor with --json;"
-                                                 " see snapinfo --help",
+            (
+                "snapinfo",
+                "--salvage",
+                "--json",
+            ): "snapinfo: --salvage goes neither with --check nor with --json;"
+            " see snapinfo --help",
             ("snapinfo", "--salvage", "a", "b"): "snapinfo: --salvage takes one FILE; see snapinfo --help",
         }
         for command, said in cases.items():
@@ -75,9 +114,14 @@ class Options(ToolCase):
         self.assertEqual(self.files(), [])
 
     def test_words_that_steer_a_terminal_are_shown_harmless(self):
-        self.expect("snaptop", "--\x1b[2J\n", status=2, out="",
-                    err="snaptop: there is no option --\\x1b[2J\\x0a, or it is the beginning of several;"
-                        " see snaptop --help\n")
+        self.expect(
+            "snaptop",
+            "--\x1b[2J\n",
+            status=2,
+            out="",
+            err="snaptop: there is no option --\\x1b[2J\\x0a, or it is the beginning of several;"
+            " see snaptop --help\n",
+        )
 
     def test_no_operand_and_a_terminal_is_a_short_usage(self):
         for tool in TOOLS:
@@ -88,8 +132,19 @@ class Options(ToolCase):
 
     def test_sizes(self):
         dumps.write_pair(self.folder)  # grows by 38104 bytes
-        for size, status in {"38104": 0, "38103": 1, "37K": 1, "37KiB": 1, "38k": 0, "1M": 0, "1MiB": 0, "1g": 0,
-                             "8388607T": 0, "0": 1, "38103B": 1}.items():
+        for size, status in {
+            "38104": 0,
+            "38103": 1,
+            "37K": 1,
+            "37KiB": 1,
+            "38k": 0,
+            "1M": 0,
+            "1MiB": 0,
+            "1g": 0,
+            "8388607T": 0,
+            "0": 1,
+            "38103B": 1,
+        }.items():
             with self.subTest(size=size):
                 result = self.run_tool("snapdiff", "-q", "--fail-over", size, "before.pickle", "after.pickle")
                 self.assertEqual((result.status, result.err), (status, ""))
@@ -118,21 +173,49 @@ class Operands(ToolCase):
 
     def test_no_such_member(self):
         for member in ("4", "-4", "99999999999999999999", "-99999999999999999999"):
-            self.expect("snaptop", f"series.snap@{member}", status=2, out="",
-                        err=f"snaptop: series.snap@{member}: there are only 3 snapshots\n")
-        self.expect("snaptop", "before.pickle@2", status=2, out="",
-                    err="snaptop: before.pickle@2: there is only 1 snapshot\n")
-        self.expect("snaptop", "series.snap@0", status=2, out="",
-                    err="snaptop: series.snap@0: snapshots are counted from 1, or from -1 backwards\n")
+            self.expect(
+                "snaptop",
+                f"series.snap@{member}",
+                status=2,
+                out="",
+                err=f"snaptop: series.snap@{member}: there are only 3 snapshots\n",
+            )
+        self.expect(
+            "snaptop",
+            "before.pickle@2",
+            status=2,
+            out="",
+            err="snaptop: before.pickle@2: there is only 1 snapshot\n",
+        )
+        self.expect(
+            "snaptop",
+            "series.snap@0",
+            status=2,
+            out="",
+            err="snaptop: series.snap@0: snapshots are counted from 1, or from -1 backwards\n",
+        )
 
     def test_several_where_one_is_needed(self):
         said = "it has 3 snapshots and one is needed: {0}@N picks the N-th, {0}@-1 the last\n"
-        self.expect("snaptop", "series.snap", status=2, out="",
-                    err="snaptop: series.snap: " + said.format("series.snap"))
-        self.expect("snapdiff", "before.pickle", "series.snap", status=2, out="",
-                    err="snapdiff: series.snap: " + said.format("series.snap"))
+        self.expect(
+            "snaptop",
+            "series.snap",
+            status=2,
+            out="",
+            err="snaptop: series.snap: " + said.format("series.snap"),
+        )
+        self.expect(
+            "snapdiff",
+            "before.pickle",
+            "series.snap",
+            status=2,
+            out="",
+            err="snapdiff: series.snap: " + said.format("series.snap"),
+        )
         series = (self.folder / "series.snap").read_bytes()
-        self.expect("snaptop", stdin=series, status=2, out="", err="snaptop: standard input: " + said.format("-"))
+        self.expect(
+            "snaptop", stdin=series, status=2, out="", err="snaptop: standard input: " + said.format("-")
+        )
 
     def test_a_file_of_that_name_wins(self):
         os.rename(self.folder / "after.pickle", self.folder / "series.snap@1")
@@ -147,8 +230,15 @@ class Operands(ToolCase):
         before = (self.folder / "before.pickle").read_bytes()
         self.assertEqual(self.count(stdin=before), 14)
         self.assertEqual(self.count("-", stdin=before), 14)
-        self.expect("snapdiff", "-", "-", stdin=before, status=2, out="",
-                    err="snapdiff: standard input: can be read only once\n")
+        self.expect(
+            "snapdiff",
+            "-",
+            "-",
+            stdin=before,
+            status=2,
+            out="",
+            err="snapdiff: standard input: can be read only once\n",
+        )
 
     def test_options_may_stand_behind_operands(self):
         self.expect("snapcat", "before.pickle", "-o", "out.snap", "--no-history")
@@ -166,7 +256,9 @@ class Operands(ToolCase):
         (self.folder / "text").write_bytes(b"hello, world\n")
         for tool in TOOLS:
             with self.subTest(tool=tool):
-                self.expect_failure(tool, "none.snap", err=f"{tool}: none.snap: cannot open: No such file or directory")
+                self.expect_failure(
+                    tool, "none.snap", err=f"{tool}: none.snap: cannot open: No such file or directory"
+                )
                 self.expect_failure(tool, ".", err=rf"{tool}: \.: cannot read: it is a directory")
                 self.expect_failure(tool, "empty", err=f"{tool}: empty: (offset 0: )?.*")
                 self.expect_failure(tool, "text", err=f"{tool}: text: (offset 0: )?.*")
@@ -174,16 +266,25 @@ class Operands(ToolCase):
 
     def test_a_hostile_name_is_shown_harmless(self):
         for name, shown in ((b"a\x1b[31m\n\xff", "a\\x1b[31m\\x0a\\xff"), ("\u202eb".encode(), "\\u202eb")):
-            self.expect("snapinfo", name, status=2, out="",
-                        err=f"snapinfo: {shown}: cannot open: No such file or directory\n")
+            self.expect(
+                "snapinfo",
+                name,
+                status=2,
+                out="",
+                err=f"snapinfo: {shown}: cannot open: No such file or directory\n",
+            )
 
 
 class SameEverywhere(ToolCase):
     def test_locale_changes_nothing(self):
-        dumps.write(self.folder / "a.pickle", (1, 1234567, ["caf\u00e9 \u6f22\u5b57.py:1"]), (5, 10, "z\u0301.py:2"))
+        dumps.write(
+            self.folder / "a.pickle", (1, 1234567, ["caf\u00e9 \u6f22\u5b57.py:1"]), (5, 10, "z\u0301.py:2")
+        )
         for form in ("table", "tracemalloc", "json", "tsv"):
-            found = {self.expect("snaptop", "--format", form, "a.pickle", env={"LC_ALL": locale})
-                     for locale in ("C", "C.UTF-8", "POSIX", "de_DE.UTF-8", "")}
+            found = {
+                self.expect("snaptop", "--format", form, "a.pickle", env={"LC_ALL": locale})
+                for locale in ("C", "C.UTF-8", "POSIX", "de_DE.UTF-8", "")
+            }
             self.assertEqual(len(found), 1)
 
     def test_tools_are_the_ones_of_this_build(self):

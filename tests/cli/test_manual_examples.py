@@ -20,7 +20,12 @@ class Examples(ToolCase):
             self.expect("snapcat", "-o", f"{name}.snap", f"{name}.pickle")
         for name in ("worker-1", "worker-2"):
             self.expect("snapcat", "-o", f"{name}.snap", "after.pickle")
-        self.expect("snapcat", "-o", "service.snap", *(f"{name}.pickle" for name in ("before", "during-1", "during-2", "after")))
+        self.expect(
+            "snapcat",
+            "-o",
+            "service.snap",
+            *(f"{name}.pickle" for name in ("before", "during-1", "during-2", "after")),
+        )
         self.expect("snapcat", "-o", "cut.snap", "before.pickle", "after.pickle")
         cut = self.folder / "cut.snap"
         cut.write_bytes(cut.read_bytes()[:-100])

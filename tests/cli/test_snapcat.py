@@ -37,19 +37,30 @@ class Output(Cat):
             self.expect("snapcat", "before.pickle", stdout=file)
         self.expect("snapcat", "before.pickle", "-o", "named.snap")
         levelled = self.expect("snapcat", "--level", "3", "before.pickle")
-        raw = {name: [(section["stored"], section["raw"]) for section in member["sections"] if section["tag"] == "STRB"]
-               for name, options in {"stored": {"stdin": stored}, "redirected": {"stdin": (self.folder / "redirected.snap").read_bytes()},
-                                     "named": {"stdin": (self.folder / "named.snap").read_bytes()},
-                                     "levelled": {"stdin": levelled}}.items()
-               for member in self.members(**options)}
+        raw = {
+            name: [
+                (section["stored"], section["raw"])
+                for section in member["sections"]
+                if section["tag"] == "STRB"
+            ]
+            for name, options in {
+                "stored": {"stdin": stored},
+                "redirected": {"stdin": (self.folder / "redirected.snap").read_bytes()},
+                "named": {"stdin": (self.folder / "named.snap").read_bytes()},
+                "levelled": {"stdin": levelled},
+            }.items()
+            for member in self.members(**options)
+        }
         header = 24
         self.assertEqual(raw["stored"][0][0], raw["stored"][0][1] + header)
         for name in ("redirected", "named", "levelled"):
             self.assertNotEqual(raw[name][0][0], raw[name][0][1] + header, name)
 
     def test_digest_does_not_depend_on_level(self):
-        digests = {self.members(stdin=self.expect("snapcat", *argv, "before.pickle"))[0]["digest"]
-                   for argv in ((), ("--level=1",), ("--level=19",))}
+        digests = {
+            self.members(stdin=self.expect("snapcat", *argv, "before.pickle"))[0]["digest"]
+            for argv in ((), ("--level=1",), ("--level=19",))
+        }
         self.assertEqual(len(digests), 1)
 
     def test_equal_content_has_equal_bytes(self):
@@ -76,8 +87,15 @@ class Output(Cat):
 
     def test_other_files_are_not_replaced(self):
         kept = (self.folder / "before.pickle").read_bytes()
-        self.expect("snapcat", "-o", "before.pickle", "after.pickle", status=2, out="",
-                    err="snapcat: before.pickle: it exists and is no .snap file; -f replaces it\n")
+        self.expect(
+            "snapcat",
+            "-o",
+            "before.pickle",
+            "after.pickle",
+            status=2,
+            out="",
+            err="snapcat: before.pickle: it exists and is no .snap file; -f replaces it\n",
+        )
         self.assertEqual((self.folder / "before.pickle").read_bytes(), kept)
         self.expect("snapcat", "-f", "-o", "before.pickle", "after.pickle")
         self.assertEqual(self.totals("before.pickle"), [{"blocks": 57, "bytes": 45840}])
@@ -96,15 +114,22 @@ class Output(Cat):
         self.assertEqual(self.files(), ["after.pickle", "before.pickle"])
 
     def test_output_that_cannot_be_made(self):
-        self.expect_failure("snapcat", "-o", "none/a.snap", "before.pickle",
-                            err="snapcat: none/a.snap: cannot create: No such file or directory")
+        self.expect_failure(
+            "snapcat",
+            "-o",
+            "none/a.snap",
+            "before.pickle",
+            err="snapcat: none/a.snap: cannot create: No such file or directory",
+        )
         self.expect_failure("snapcat", "-o", ".", "before.pickle", err=r"snapcat: \.: cannot .*")
 
     def test_nothing_is_left_when_a_later_operand_fails(self):
         (self.folder / "bad").write_bytes(b"\x80\x04junk")
         for last in ("none.snap", "bad", "before.pickle@2"):
             with self.subTest(last=last):
-                self.expect_failure("snapcat", "-o", "a.snap", "before.pickle", last, err=f"snapcat: {last}: .*")
+                self.expect_failure(
+                    "snapcat", "-o", "a.snap", "before.pickle", last, err=f"snapcat: {last}: .*"
+                )
                 self.assertEqual(self.files(), ["after.pickle", "bad", "before.pickle"])
 
     def test_what_was_there_stays_when_a_later_operand_fails(self):
@@ -139,7 +164,9 @@ class Series(Cat):
     def test_snapshots_and_diffs_may_be_mixed(self):
         (self.folder / "diff.snap").write_bytes(self.expect("snapdiff", "before.pickle", "after.pickle"))
         self.expect("snapcat", "-o", "s.snap", "before.pickle", "diff.snap", "after.pickle")
-        self.assertEqual([member["kind"] for member in self.members("s.snap")], ["snapshot", "diff", "snapshot"])
+        self.assertEqual(
+            [member["kind"] for member in self.members("s.snap")], ["snapshot", "diff", "snapshot"]
+        )
 
 
 class Merge(Cat):
@@ -152,7 +179,10 @@ class Merge(Cat):
 
     def test_of_a_series(self):
         self.expect("snapcat", "-o", "s.snap", "before.pickle", "after.pickle")
-        self.assertEqual(self.totals(stdin=self.expect("snapcat", "--merge", "s.snap")), [{"blocks": 71, "bytes": 7736 + 45840}])
+        self.assertEqual(
+            self.totals(stdin=self.expect("snapcat", "--merge", "s.snap")),
+            [{"blocks": 71, "bytes": 7736 + 45840}],
+        )
 
     def test_what_does_not_add_up(self):
         (self.folder / "diff.snap").write_bytes(self.expect("snapdiff", "before.pickle", "after.pickle"))
@@ -164,22 +194,36 @@ class Metadata(Cat):
         return [member["meta"] for member in self.members(stdin=self.expect("snapcat", *argv, *files))]
 
     def test_set(self):
-        meta = self.meta("--set", "label.rev=1a2b", "--set", "label.rev=3c=4d", "--set=host=", files=("before.pickle", "after.pickle"))
+        meta = self.meta(
+            "--set",
+            "label.rev=1a2b",
+            "--set",
+            "label.rev=3c=4d",
+            "--set=host=",
+            files=("before.pickle", "after.pickle"),
+        )
         for entries in meta:
             self.assertEqual((entries["label.rev"], entries["host"]), ("3c=4d", ""))
 
     def test_set_of_a_merged_one(self):
-        self.assertEqual(self.meta("--merge", "--set", "time=now", files=("before.pickle", "after.pickle"))[0]["time"], "now")
+        self.assertEqual(
+            self.meta("--merge", "--set", "time=now", files=("before.pickle", "after.pickle"))[0]["time"],
+            "now",
+        )
 
     def test_set_of_a_key_that_cannot_be(self):
         for key in ("a b", "a\n", "k" * 256, "k" * 5000):
-            self.expect_failure("snapcat", "--set", f"{key}=1", "before.pickle", err="snapcat: a metadata key .*")
+            self.expect_failure(
+                "snapcat", "--set", f"{key}=1", "before.pickle", err="snapcat: a metadata key .*"
+            )
 
     def test_history(self):
         once = self.expect("snapcat", "--set", "label.a=it's", "before.pickle")
         twice = self.expect("snapcat", "-", stdin=once)
         meta = self.members(stdin=twice)[0]["meta"]
-        self.assertRegex(meta["history.1"], r"^snapcat \d+\.\d+\.\d+: --set 'label.a=it'\\''s' before.pickle$")
+        self.assertRegex(
+            meta["history.1"], r"^snapcat \d+\.\d+\.\d+: --set 'label.a=it'\\''s' before.pickle$"
+        )
         self.assertRegex(meta["history.2"], r"^snapcat \d+\.\d+\.\d+: -$")
         none = self.expect("snapcat", "--no-history", stdin=twice)
         self.assertFalse([key for key in self.members(stdin=none)[0]["meta"] if "history" in key])

@@ -11,7 +11,9 @@ class Diff(ToolCase):
     def setUp(self):
         super().setUp()
         dumps.write_pair(self.folder)
-        self.expect("snapcat", "-o", "series.snap", "before.pickle", "after.pickle", "before.pickle", "after.pickle")
+        self.expect(
+            "snapcat", "-o", "series.snap", "before.pickle", "after.pickle", "before.pickle", "after.pickle"
+        )
 
     def info(self, diff):
         (member,) = json.loads(self.expect("snapinfo", "--json", stdin=diff))["members"]
@@ -29,7 +31,9 @@ class Diff(ToolCase):
 
     def test_one_series_is_its_first_against_its_last(self):
         self.assertEqual(self.growth(self.expect("snapdiff", "series.snap")), 38104)
-        self.assertEqual(self.growth(self.expect("snapdiff", stdin=(self.folder / "series.snap").read_bytes())), 38104)
+        self.assertEqual(
+            self.growth(self.expect("snapdiff", stdin=(self.folder / "series.snap").read_bytes())), 38104
+        )
         self.expect("snapcat", "-o", "back.snap", "after.pickle", "before.pickle")
         self.assertEqual(self.growth(self.expect("snapdiff", "back.snap")), -38104)
 
@@ -37,10 +41,20 @@ class Diff(ToolCase):
         self.assertEqual(self.growth(self.expect("snapdiff", "series.snap@2", "series.snap@-2")), -38104)
 
     def test_one_snapshot_is_too_few(self):
-        self.expect("snapdiff", "before.pickle", status=2, out="",
-                    err="snapdiff: before.pickle: it has one snapshot and a diff needs two\n")
-        self.expect("snapdiff", "series.snap@2", status=2, out="",
-                    err="snapdiff: series.snap@2: it has one snapshot and a diff needs two\n")
+        self.expect(
+            "snapdiff",
+            "before.pickle",
+            status=2,
+            out="",
+            err="snapdiff: before.pickle: it has one snapshot and a diff needs two\n",
+        )
+        self.expect(
+            "snapdiff",
+            "series.snap@2",
+            status=2,
+            out="",
+            err="snapdiff: series.snap@2: it has one snapshot and a diff needs two\n",
+        )
 
     def test_a_diff_is_not_compared(self):
         (self.folder / "diff.snap").write_bytes(self.expect("snapdiff", "before.pickle", "after.pickle"))
@@ -52,22 +66,49 @@ class Diff(ToolCase):
 
     def test_fail_over(self):
         said = "snapdiff: grown by 37.2 KiB, more than 1024 B\n"
-        diff = self.expect("snapdiff", "--fail-over", "1K", "before.pickle", "after.pickle", status=1, err=said)
+        diff = self.expect(
+            "snapdiff", "--fail-over", "1K", "before.pickle", "after.pickle", status=1, err=said
+        )
         self.assertEqual(self.growth(diff), 38104)
-        self.expect("snapdiff", "-q", "--fail-over", "1K", "-o", "d.snap", "before.pickle", "after.pickle", status=1, out="")
+        self.expect(
+            "snapdiff",
+            "-q",
+            "--fail-over",
+            "1K",
+            "-o",
+            "d.snap",
+            "before.pickle",
+            "after.pickle",
+            status=1,
+            out="",
+        )
         self.assertEqual(self.growth((self.folder / "d.snap").read_bytes()), 38104)
-        for limit, operands in (("38104", ("before.pickle", "after.pickle")), ("0", ("after.pickle", "before.pickle")),
-                                ("0", ("after.pickle", "after.pickle")), ("8388607T", ("before.pickle", "after.pickle"))):
+        for limit, operands in (
+            ("38104", ("before.pickle", "after.pickle")),
+            ("0", ("after.pickle", "before.pickle")),
+            ("0", ("after.pickle", "after.pickle")),
+            ("8388607T", ("before.pickle", "after.pickle")),
+        ):
             self.expect("snapdiff", "--fail-over", limit, "-o", "d.snap", *operands)
 
     def test_an_error_wins_over_the_condition(self):
-        self.expect_failure("snapdiff", "--fail-over", "0", "-o", "none/d.snap", "before.pickle", "after.pickle",
-                            err="snapdiff: none/d.snap: .*")
+        self.expect_failure(
+            "snapdiff",
+            "--fail-over",
+            "0",
+            "-o",
+            "none/d.snap",
+            "before.pickle",
+            "after.pickle",
+            err="snapdiff: none/d.snap: .*",
+        )
 
     def test_no_history(self):
         with_it = self.expect("snapdiff", "series.snap@1", "series.snap@2")
-        self.assertEqual(sorted(key for key in self.info(with_it)["meta"] if "history" in key),
-                         ["history.1", "history.2", "old.history.1"])
+        self.assertEqual(
+            sorted(key for key in self.info(with_it)["meta"] if "history" in key),
+            ["history.1", "history.2", "old.history.1"],
+        )
         without = self.expect("snapdiff", "--no-history", "series.snap@1", "series.snap@2")
         self.assertFalse([key for key in self.info(without)["meta"] if "history" in key])
 

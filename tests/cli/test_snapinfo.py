@@ -15,7 +15,17 @@ class Info(ToolCase):
         super().setUp()
         dumps.write_pair(self.folder)
         self.expect("snapcat", "--no-history", "-o", "before.snap", "before.pickle")
-        self.expect("snapcat", "--no-history", "--set", "label.x=y", "-o", "series.snap", "before.pickle", "after.pickle", "before.pickle")
+        self.expect(
+            "snapcat",
+            "--no-history",
+            "--set",
+            "label.x=y",
+            "-o",
+            "series.snap",
+            "before.pickle",
+            "after.pickle",
+            "before.pickle",
+        )
 
     def series(self):
         return (self.folder / "series.snap").read_bytes()
@@ -28,7 +38,9 @@ class Text(Info):
     def test_one_snapshot(self):
         size = (self.folder / "before.snap").stat().st_size
         text = self.expect("snapinfo", "before.snap").decode()
-        self.assertRegex(text, rf"""\Abefore.snap: .snap format 1, 1 snapshot, {size} B
+        self.assertRegex(
+            text,
+            rf"""\Abefore.snap: .snap format 1, 1 snapshot, {size} B
 
 source_format     tracemalloc
 traceback_limit   25
@@ -47,12 +59,15 @@ digest            [0-9a-f]{{32}}
 section  count  stored +raw +share
 META         1 .*
 (.*\n)*END          1    88 B +64 B .*%
-\Z""")
+\Z""",
+        )
 
     def test_bytes_by_section_add_up(self):
         for name, header in (("before.snap", 20), ("series.snap", 60)):
             sections = [section for member in self.members(name) for section in member["sections"]]
-            self.assertEqual(sum(section["stored"] for section in sections) + header, (self.folder / name).stat().st_size)
+            self.assertEqual(
+                sum(section["stored"] for section in sections) + header, (self.folder / name).stat().st_size
+            )
 
     def test_series(self):
         text = self.expect("snapinfo", "series.snap").decode()
@@ -60,20 +75,50 @@ META         1 .*
         self.assertNotIn("\ntime  ", text)
         self.assertIn("\nlabel.x           y\n", text)
         table = text.split("\n\n")[2].splitlines()
-        self.assertEqual([re.sub(" +", " ", line).strip() for line in table], [
-            "# time label size count sites stored",
-            *(f"{number} 2023-11-14 {rest} {member['stored']} B" for number, rest, member in zip(
-                (1, 2, 3), ("22:13:20 y 7736 B 14 3", "22:43:20 y 44.8 KiB 57 3", "22:13:20 y 7736 B 14 3"),
-                self.members("series.snap")))])
+        self.assertEqual(
+            [re.sub(" +", " ", line).strip() for line in table],
+            [
+                "# time label size count sites stored",
+                *(
+                    f"{number} 2023-11-14 {rest} {member['stored']} B"
+                    for number, rest, member in zip(
+                        (1, 2, 3),
+                        ("22:13:20 y 7736 B 14 3", "22:43:20 y 44.8 KiB 57 3", "22:13:20 y 7736 B 14 3"),
+                        self.members("series.snap"),
+                    )
+                ),
+            ],
+        )
 
     def test_one_member(self):
         self.assertIn("\nblocks            57\n", self.expect("snapinfo", "series.snap@2").decode())
-        self.assertEqual(self.expect("snapinfo", "series.snap@-2").decode().splitlines()[1:],
-                         self.expect("snapinfo", "series.snap@2").decode().splitlines()[1:])
-        self.expect("snapinfo", "series.snap@4", status=2, out="", err="snapinfo: series.snap@4: there are only 3 snapshots\n")
-        self.expect("snapinfo", "series.snap@-4", status=2, out="", err="snapinfo: series.snap@-4: there are only 3 snapshots\n")
-        self.expect("snapinfo", "--", "-@-1", stdin=self.series(), status=2, out="",
-                    err="snapinfo: -@-1: it cannot be read twice, so its snapshots have to be counted from 1\n")
+        self.assertEqual(
+            self.expect("snapinfo", "series.snap@-2").decode().splitlines()[1:],
+            self.expect("snapinfo", "series.snap@2").decode().splitlines()[1:],
+        )
+        self.expect(
+            "snapinfo",
+            "series.snap@4",
+            status=2,
+            out="",
+            err="snapinfo: series.snap@4: there are only 3 snapshots\n",
+        )
+        self.expect(
+            "snapinfo",
+            "series.snap@-4",
+            status=2,
+            out="",
+            err="snapinfo: series.snap@-4: there are only 3 snapshots\n",
+        )
+        self.expect(
+            "snapinfo",
+            "--",
+            "-@-1",
+            stdin=self.series(),
+            status=2,
+            out="",
+            err="snapinfo: -@-1: it cannot be read twice, so its snapshots have to be counted from 1\n",
+        )
         self.assertIn(b"\nblocks            14\n", self.expect("snapinfo", "--", "-@3", stdin=self.series()))
 
     def test_other_formats(self):
@@ -85,19 +130,32 @@ META         1 .*
     def test_warning_about_truncated_tracebacks(self):
         self.assertNotIn(b"warning", self.expect("snapinfo", "before.pickle"))
         dumps.write(self.folder / "cut.pickle", (1, 75, "a.py:1", 9), (1, 25, "b.py:1", 1), limit=1)
-        self.assertIn(b"\nwarning: 75.0% of the bytes have tracebacks that were cut off after 1 frames\n",
-                      self.expect("snapinfo", "cut.pickle"))
+        self.assertIn(
+            b"\nwarning: 75.0% of the bytes have tracebacks that were cut off after 1 frames\n",
+            self.expect("snapinfo", "cut.pickle"),
+        )
 
     def test_several_files_and_one_is_bad(self):
         (self.folder / "bad.snap").write_bytes(self.series()[:-1])
         result = self.run_tool("snapinfo", "before.snap", "bad.snap", "before.pickle", "none")
         self.assertEqual(result.status, 2)
-        self.assertRegex(result.err, r"\Asnapinfo: bad.snap: offset \d+: .*\nsnapinfo: none: cannot open: .*\n\Z")
+        self.assertRegex(
+            result.err, r"\Asnapinfo: bad.snap: offset \d+: .*\nsnapinfo: none: cannot open: .*\n\Z"
+        )
         titles = [line for line in result.out.decode().splitlines() if "1 snapshot," in line]
         self.assertEqual([title.split(":")[0] for title in titles], ["before.snap", "before.pickle"])
 
     def test_hostile_text(self):
-        self.expect("snapcat", "--set", "label.\x9b=\x1b[2J\n\u202e", "--set", b"label.b=\xff", "-o", "h.snap", "before.pickle")
+        self.expect(
+            "snapcat",
+            "--set",
+            "label.\x9b=\x1b[2J\n\u202e",
+            "--set",
+            b"label.b=\xff",
+            "-o",
+            "h.snap",
+            "before.pickle",
+        )
         for text in (self.expect("snapinfo", "h.snap"), self.expect("snapinfo", "--json", "h.snap")):
             self.assertNotRegex(text.decode().replace("\n", ""), "[\x00-\x1f\x7f-\x9f\u202e]")
         self.assertIn(b"\nlabel.b           \\xff\n", self.expect("snapinfo", "h.snap"))
@@ -113,8 +171,24 @@ class Json(Info):
         self.assertEqual((found["v"], found["file"], found["format"]), (1, "series.snap", "snap"))
         offset = 0
         for member in found["members"]:
-            self.assertEqual(list(member), ["offset", "stored", "kind", "meta", "strings", "frames", "nodes", "stacks", "sites",
-                                            "total", "truncated_bytes", "digest", "sections"])
+            self.assertEqual(
+                list(member),
+                [
+                    "offset",
+                    "stored",
+                    "kind",
+                    "meta",
+                    "strings",
+                    "frames",
+                    "nodes",
+                    "stacks",
+                    "sites",
+                    "total",
+                    "truncated_bytes",
+                    "digest",
+                    "sections",
+                ],
+            )
             self.assertEqual(member["offset"], offset)
             self.assertRegex(member["digest"], r"\A[0-9a-f]{32}\Z")
             self.assertEqual(list(member["sections"][0]), ["tag", "sections", "stored", "raw"])
@@ -125,17 +199,22 @@ class Json(Info):
         self.assertEqual(found["members"][1]["total"], {"blocks": 57, "bytes": 45840})
 
     def test_other_formats(self):
-        member, = self.members("before.pickle")
-        self.assertEqual((member["offset"], member["stored"], member["sections"]), (0, (self.folder / "before.pickle").stat().st_size, []))
+        (member,) = self.members("before.pickle")
+        self.assertEqual(
+            (member["offset"], member["stored"], member["sections"]),
+            (0, (self.folder / "before.pickle").stat().st_size, []),
+        )
         self.assertEqual(member["digest"], self.members("before.snap")[0]["digest"])
-        member, = self.members(stdin=(self.folder / "before.pickle").read_bytes())
+        (member,) = self.members(stdin=(self.folder / "before.pickle").read_bytes())
         self.assertNotIn("stored", member)
 
     def test_one_object_a_file_and_none_for_a_bad_one(self):
         (self.folder / "bad.snap").write_bytes(self.series()[:-1])
         result = self.run_tool("snapinfo", "--json", "before.snap", "bad.snap", "series.snap")
         self.assertEqual(result.status, 2)
-        self.assertEqual([json.loads(line)["file"] for line in result.out.splitlines()], ["before.snap", "series.snap"])
+        self.assertEqual(
+            [json.loads(line)["file"] for line in result.out.splitlines()], ["before.snap", "series.snap"]
+        )
 
     def test_one_member(self):
         self.assertEqual([member["total"]["blocks"] for member in self.members("series.snap@2")], [57])
@@ -143,8 +222,14 @@ class Json(Info):
 
 class Check(Info):
     def test_good_files(self):
-        self.expect("snapinfo", "--check", "before.snap", "series.snap", "before.pickle", out=(
-            "before.snap: ok, 1 member\nseries.snap: ok, 3 members\nbefore.pickle: ok, 1 member\n"))
+        self.expect(
+            "snapinfo",
+            "--check",
+            "before.snap",
+            "series.snap",
+            "before.pickle",
+            out=("before.snap: ok, 1 member\nseries.snap: ok, 3 members\nbefore.pickle: ok, 1 member\n"),
+        )
         self.expect("snapinfo", "--check", stdin=self.series(), out="standard input: ok, 3 members\n")
 
     def test_goes_on_to_the_next_file(self):
@@ -171,8 +256,14 @@ class Check(Info):
                 self.assertEqual((result.status, result.out), (2, b""))
 
     def test_members_are_not_checked_alone(self):
-        self.expect("snapinfo", "--check", "series.snap@1", status=2, out="",
-                    err="snapinfo: series.snap@1: --check and --salvage take whole files, not FILE@N\n")
+        self.expect(
+            "snapinfo",
+            "--check",
+            "series.snap@1",
+            status=2,
+            out="",
+            err="snapinfo: series.snap@1: --check and --salvage take whole files, not FILE@N\n",
+        )
 
     def test_as_json(self):
         found = json.loads(self.expect("snapinfo", "--check", "--json", "series.snap"))
@@ -186,30 +277,55 @@ class Salvage(Info):
 
     def test_an_undamaged_file(self):
         result = self.salvage(self.series())
-        self.assertEqual((result.status, result.out, result.err), (0, b"", "snapinfo: cut.snap: not damaged, copied 3 snapshots\n"))
-        self.assertEqual([m["digest"] for m in self.members("rescued.snap")], [m["digest"] for m in self.members("series.snap")])
+        self.assertEqual(
+            (result.status, result.out, result.err),
+            (0, b"", "snapinfo: cut.snap: salvaged 3 whole snapshots, the file is not damaged\n"),
+        )
+        self.assertEqual(
+            [m["digest"] for m in self.members("rescued.snap")],
+            [m["digest"] for m in self.members("series.snap")],
+        )
 
     def test_a_truncated_member(self):
         whole = self.members("series.snap")
         cut = whole[1]["offset"] + whole[1]["stored"] - END_SIZE - 1
         result = self.salvage(self.series()[:cut])
         self.assertEqual((result.status, result.out), (0, b""))
-        self.assertRegex(result.err, rf"\Asnapinfo: cut.snap: offset {cut}: .*\n"
-                                     r"snapinfo: cut.snap: salvaged 1 whole snapshot and a part of the next\n\Z")
+        self.assertRegex(
+            result.err,
+            rf"\Asnapinfo: cut.snap: offset {cut}: .*\n"
+            r"snapinfo: cut.snap: salvaged 1 whole snapshot and a part of the next\n\Z",
+        )
         rescued = self.members("rescued.snap")
         self.assertEqual(rescued[0]["digest"], whole[0]["digest"])
         self.assertNotIn("partial", rescued[0]["meta"])
         self.assertTrue(rescued[1]["meta"]["partial"])
         shown = self.expect("snaptop", "rescued.snap@2")
-        self.assertIn(b"\nwarning: a part of the snapshot is lost: it was salvaged from a damaged file\n", shown)
+        self.assertIn(
+            b"\nwarning: a part of the snapshot is lost: it was salvaged from a damaged file\n", shown
+        )
         self.assertIn(b"\nwarning: a part is lost: ", self.expect("snapinfo", "rescued.snap@2"))
         diff = self.expect("snapdiff", "rescued.snap@1", "rescued.snap@2")
         self.assertIn(b"\nwarning: a part of the snapshot is lost: ", self.expect("snaptop", stdin=diff))
         diff = self.expect("snapdiff", "rescued.snap@2", "rescued.snap@1")
-        self.assertIn(b"\nwarning: a part of the older snapshot is lost: ", self.expect("snaptop", stdin=diff))
+        self.assertIn(
+            b"\nwarning: a part of the older snapshot is lost: ", self.expect("snaptop", stdin=diff)
+        )
+
+    def test_nothing_of_the_damaged_member(self):
+        whole = self.members("series.snap")
+        result = self.salvage(self.series()[: whole[1]["offset"] + 10])
+        self.assertEqual(result.status, 0)
+        self.assertRegex(
+            result.err,
+            r"\Asnapinfo: cut.snap: offset \d+: truncated: .*\n"
+            r"snapinfo: cut.snap: salvaged 1 whole snapshot and nothing of the next\n\Z",
+        )
+        self.assertEqual([member["digest"] for member in self.members("rescued.snap")], [whole[0]["digest"]])
 
     def test_every_prefix(self):
         series = self.series()
+        first = self.members("series.snap")[0]
         for size in range(0, len(series), 29):
             result = self.salvage(series[:size], "-f")
             with self.subTest(size=size):
@@ -220,11 +336,12 @@ class Salvage(Info):
                     (self.folder / "rescued.snap").unlink()
                 else:
                     self.assertEqual(result.status, 2)
+                    self.assertLess(size, first["stored"])
                 self.assertNotIn("rescued.snap", self.files())
 
     def test_to_standard_output(self):
         whole = self.members("series.snap")
-        cut = self.series()[:whole[1]["offset"] + whole[1]["stored"] - END_SIZE]
+        cut = self.series()[: whole[1]["offset"] + whole[1]["stored"] - END_SIZE]
         result = self.run_tool("snapinfo", "-q", "--salvage", stdin=cut)
         self.assertEqual(result.status, 0)
         self.assertEqual(len(result.err.splitlines()), 1)
@@ -237,8 +354,16 @@ class Salvage(Info):
             self.assertNotIn("rescued.snap", self.files())
 
     def test_other_formats(self):
-        self.expect("snapinfo", "--salvage", "-o", "r.snap", "before.pickle", status=2, out="",
-                    err="snapinfo: before.pickle: only .snap files can be salvaged, not tracemalloc\n")
+        self.expect(
+            "snapinfo",
+            "--salvage",
+            "-o",
+            "r.snap",
+            "before.pickle",
+            status=2,
+            out="",
+            err="snapinfo: before.pickle: only .snap files can be salvaged, not tracemalloc\n",
+        )
         self.assertNotIn("r.snap", self.files())
 
 

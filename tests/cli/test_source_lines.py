@@ -51,7 +51,9 @@ class SourceLines(ToolCase):
         self.put("other/app/client.py", "by the other\n")
         self.dump("/srv/app/client.py:1")
         self.assertEqual(self.shown("--map", "/srv/app=new"), ["mapped"])
-        self.assertEqual(self.shown("--map", "/opt=new", "--map", "/srv=none", "--map", "/srv=other"), ["by the other"])
+        self.assertEqual(
+            self.shown("--map", "/opt=new", "--map", "/srv=none", "--map", "/srv=other"), ["by the other"]
+        )
         self.assertEqual(self.shown("--map", "/srv/app=none"), [])
 
     def test_names_that_python_could_not_decode(self):
@@ -73,6 +75,24 @@ class SourceLines(ToolCase):
             self.assertEqual(len(lines[5]), width)
             self.assertTrue(lines[5].endswith("yy…"))
 
+    def test_longer_lines_begin_further_left(self):
+        self.put("m.py", f"short\n{'x' * 40}\n{'y' * 76}\n{'z' * 77}\n")
+        self.dump("m.py:1", "m.py:2", "m.py:3", "m.py:4")
+        lines = self.expect("snaptop", "d.pickle").decode().splitlines()
+        self.assertEqual(
+            lines[4:12:2],
+            [
+                "1000 B      1   1000 B   25.0%  m.py:1",
+                " 999 B      1    999 B   25.0%  m.py:2",
+                " 998 B      1    998 B   25.0%  m.py:3",
+                " 997 B      1    997 B   25.0%  m.py:4",
+            ],
+        )
+        self.assertEqual(
+            lines[5:13:2],
+            [" " * 34 + "short", " " * 34 + "x" * 40, " " * 4 + "y" * 76, " " * 4 + "z" * 75 + "…"],
+        )
+
     def test_only_regular_files(self):
         os.mkfifo(self.folder / "fifo.py")
         (self.folder / "folder.py").mkdir()
@@ -83,7 +103,15 @@ class SourceLines(ToolCase):
         unix.bind("socket.py")
         os.chdir(here)
         os.symlink("fifo.py", self.folder / "link.py")
-        self.dump("fifo.py:1", "folder.py:1", "socket.py:1", "/dev/zero:1", "/dev/stdin:1", "link.py:1", "x" * 5000 + ":1")
+        self.dump(
+            "fifo.py:1",
+            "folder.py:1",
+            "socket.py:1",
+            "/dev/zero:1",
+            "/dev/stdin:1",
+            "link.py:1",
+            "x" * 5000 + ":1",
+        )
         self.assertEqual(self.shown(), [])
 
     def test_below_every_frame_of_a_traceback(self):
@@ -91,7 +119,9 @@ class SourceLines(ToolCase):
         self.put("b.py", "\ngrow()\n")
         dumps.write(self.folder / "d.pickle", (1, 10, "a.py:1 none.py:1 b.py:2"))
         lines = self.expect("snaptop", "-g", "traceback", "d.pickle").decode().splitlines()
-        self.assertEqual(lines[5:10], ["    a.py:1", "        start()", "    none.py:1", "    b.py:2", "        grow()"])
+        self.assertEqual(
+            lines[5:10], ["    a.py:1", "        start()", "    none.py:1", "    b.py:2", "        grow()"]
+        )
 
     def test_only_below_the_first_rows_by_line(self):
         self.put("m.py", "".join(f"line {i}\n" for i in range(1, 31)))
@@ -102,7 +132,11 @@ class SourceLines(ToolCase):
     def test_more_files_than_are_kept(self):
         for i in range(100):
             self.put(f"f{i}.py", f"in file {i}\n")
-        dumps.write(self.folder / "d.pickle", (1, 10, " ".join(f"f{i}.py:1" for i in range(100)) + " f0.py:1"), limit=200)
+        dumps.write(
+            self.folder / "d.pickle",
+            (1, 10, " ".join(f"f{i}.py:1" for i in range(100)) + " f0.py:1"),
+            limit=200,
+        )
         shown = self.expect("snaptop", "-g", "traceback", "-t", "0", "d.pickle").decode()
         for i in range(100):
             self.assertIn(f"    f{i}.py:1\n        in file {i}\n", shown)

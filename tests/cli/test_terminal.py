@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import subprocess
 import time
 import unittest
@@ -47,9 +48,14 @@ class TablesInPlaceOfBinary(ToolCase):
 
 class Width(ToolCase):
     def test_of_the_terminal(self):
-        dumps.write(self.folder / "a.pickle", (1, 100, "/usr/lib/python3/dist-packages/some/deep/package/with/a/module.py:1"))
-        for width, shown in ((60, "/usr/lib/…/with/a/module.py:1"),
-                             (120, "/usr/lib/python3/dist-packages/some/deep/package/with/a/module.py:1")):
+        dumps.write(
+            self.folder / "a.pickle",
+            (1, 100, "/usr/lib/python3/dist-packages/some/deep/package/with/a/module.py:1"),
+        )
+        for width, shown in (
+            (60, "/usr/lib/…/with/a/module.py:1"),
+            (120, "/usr/lib/python3/dist-packages/some/deep/package/with/a/module.py:1"),
+        ):
             result = self.run_on_terminal("snaptop", "--color=never", "a.pickle", width=width)
             self.assertEqual(result.out.decode().splitlines()[4].split()[-1], shown)
 
@@ -68,41 +74,61 @@ class Width(ToolCase):
 
 
 class Progress(ToolCase):
-    """The input comes slowly, and standard error is a terminal or not."""
+    """Standard input stalls in the middle; standard error is a terminal or not."""
 
-    def read_slowly(self, *argv, terminal=True, pause=1.5, **env):
+    def setUp(self):
+        super().setUp()
         sites = [(1, size, f"/srv/app/module{size % 977}.py:{size}") for size in range(1, 20000)]
         dumps.write(self.folder / "a.pickle", *sites)
-        data = (self.folder / "a.pickle").read_bytes()
-        master, slave = pty.openpty()
-        process = subprocess.Popen(["snaptop", *argv], cwd=self.folder, env=environment(**env), stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, stderr=slave if terminal else subprocess.PIPE)
-        os.close(slave)
-        half = len(data) // 2
-        process.stdin.write(data[:half])
+        self.data = (self.folder / "a.pickle").read_bytes()
+
+    def read_with_a_stall(self, stall, *argv, stderr, **env):
+        process = subprocess.Popen(
+            ["snaptop", *argv],
+            cwd=self.folder,
+            env=environment(**env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+        )
+        half = len(self.data) // 2
+        process.stdin.write(self.data[:half])
         process.stdin.flush()
-        time.sleep(pause)
-        out, err = process.communicate(data[half:])
+        stall()
+        out, err = process.communicate(self.data[half:], timeout=60)
+        self.assertEqual(process.returncode, 0)
+        return out, err
+
+    def read_on_terminal(self, stall, *argv, **env):
+        """What the terminal shows on standard error."""
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        out, _ = self.read_with_a_stall(lambda: stall(master), *argv, stderr=slave, **env)
+        os.close(slave)
         try:
-            shown = os.read(master, 65536) if terminal else err
+            shown = os.read(master, 65536)
         except OSError:
             shown = b""
-        os.close(master)
-        self.assertEqual(process.returncode, 0)
-        return out, shown
+        self.assertEqual(out, self.expect("snaptop", stdin=self.data))
+        return shown
 
     def test_on_a_terminal_after_a_second(self):
-        out, shown = self.read_slowly()
+        begun = time.monotonic()
+        shown = self.read_on_terminal(lambda terminal: select.select([terminal], [], [], 60))
+        self.assertGreater(time.monotonic() - begun, 1)
         self.assertRegex(shown, rb"\A(\r\d+ MiB read\x1b\[K)+\r\x1b\[K\Z")
-        self.assertEqual(out, self.expect("snaptop", stdin=(self.folder / "a.pickle").read_bytes()))
 
     def test_not_before(self):
-        self.assertEqual(self.read_slowly(pause=0.1)[1], b"")
+        begun = time.monotonic()
+        shown = self.read_on_terminal(lambda terminal: None)
+        self.assertTrue(shown == b"" or time.monotonic() - begun > 1)
 
     def test_not_elsewhere(self):
-        self.assertEqual(self.read_slowly(terminal=False)[1], b"")
-        self.assertEqual(self.read_slowly("-q")[1], b"")
-        self.assertEqual(self.read_slowly(TERM="dumb")[1], b"")
+        self.assertEqual(self.read_with_a_stall(lambda: time.sleep(1.5), stderr=subprocess.PIPE)[1], b"")
+
+    def test_not_when_unwanted(self):
+        self.assertEqual(self.read_on_terminal(lambda terminal: time.sleep(1.5), "-q"), b"")
+        self.assertEqual(self.read_on_terminal(lambda terminal: time.sleep(1.5), TERM="dumb"), b"")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import concurrent.futures
 import gzip
 import os
 import pathlib
+import random
 import re
 import resource
 import shutil
@@ -127,15 +128,15 @@ class Faults(unittest.TestCase):
         self.assertEqual(list(outcome.files), list(before))
         self.assertTrue(outcome.files == before, "the old file has changed")
 
-    def for_every(self, operation, values, message=None, may_pass=True, old=None):
-        """Every command with every value (a format) for every N there is."""
+    def for_every(self, operation, values, message=None, may_pass=True, old=None, step=1):
+        """Every command with every value (a format) for every N there is, or every `step`-th."""
         jobs = []
         for command in COMMANDS:
             if old is not None and "OUT" not in command:
                 continue
             good = self.good(command, old)
             calls = self.count(command)[operation]
-            jobs += [(command, good, value.format(n)) for n in range(1, calls + 1) for value in values]
+            jobs += [(command, good, value.format(n)) for n in range(1, calls + 1, step) for value in values]
         self.assertGreater(len(jobs), 0)
 
         def work(job):
@@ -151,7 +152,8 @@ class Faults(unittest.TestCase):
         self.for_every("alloc", ["{}"], "out of memory")
 
     def test_every_allocation_and_all_after_it(self):
-        self.for_every("alloc", ["{}+"], "out of memory")
+        # Sanitized tools start slowly, and the test above has already led them into every corner.
+        self.for_every("alloc", ["{}+"], "out of memory", step=1 if PLAIN else 7)
 
     def test_every_read(self):
         self.for_every("read", ["{}:EIO"], "cannot read: Input/output error", may_pass=False)
@@ -213,7 +215,8 @@ class Faults(unittest.TestCase):
         """A dump whose snapshot is larger than the disk of the next test."""
         path = self.folder / "big.pickle"
         if not path.exists():
-            source = "".join(f"kept.append(bytearray({i * 7919 % 100003}))\n" for i in range(30000))
+            sizes = random.Random(1)
+            source = "".join(f"kept.append(bytearray({sizes.randrange(2000)}))\n" for _ in range(20000))
             script = ("import tracemalloc\nkept = []\ncode = compile(open('lines.py').read(), 'lines.py', 'exec')\n"
                       "tracemalloc.start(3)\nexec(code)\ntracemalloc.take_snapshot().dump('big.pickle')\n")
             (self.folder / "lines.py").write_text(source)

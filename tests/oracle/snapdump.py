@@ -6,9 +6,8 @@ usage: snapdump.py [--sites] FILE        (FILE may be -)
 Prints one JSON object per member. On the first defect:
 `snapdump.py: FILE: offset N: truncated|damaged|unsupported: sentence` on stderr, exit 2.
 
-Needs Python 3.8+ and, for compressed sections, the `zstd` command. It is written to be
-compared with, not to be fast or frugal. Where the document leaves something open, the
-choice made here is marked `CHOICE`.
+Needs Python 3.8+ and, for compressed sections, the `zstd` command. It is written to be compared
+with, not to be fast or frugal, and checks all that the document asks of a reader.
 """
 import json
 import os
@@ -22,10 +21,23 @@ from collections import Counter, namedtuple
 
 MAGIC = b"\x89SNP\r\n\x1a\n"
 VERSION = 1
-MAX_RAW = 4194304
-MAX_ROWS = 65536
-MAX_COUNT = 1 << 30
+HEADER_SIZE, SECTION_HEADER_SIZE, END_SIZE = 20, 24, 64
+CONTINUES, CANONICAL, FLAGS_RESERVED = 1, 2, 0xFFFC     # of a member
+MUST, SECTION_RESERVED = 1, 0x0E                        # of a section
+MORE, END_RESERVED = 1, 0xFFFE                          # of END
+STORED, ZSTD = 0, 1
+MAX_RAW, MAX_RATIO, MAX_SLACK = 4194304, 32, 1024       # lengths of a section
+MAX_ROWS = 65536                                        # of a section
+MAX_FREQUENT = 128                                      # rows of SITD
+MAX_COUNT = 1 << 30                                     # of a table
+MAX_STRING, MAX_STRINGS, SHARED_FACTOR = 65535, (1 << 32) - 1, 32
 MAX_DEPTH = 65535
+MAX_BLOCK_SIZE = (1 << 61) - 1
+MAX_ENTRIES, MAX_KEY, MAX_VALUE, MAX_META, ENTRY_COST = 4096, 255, 1048576, 4194304, 16
+MAX_COLUMNS, MAX_COLUMN_NAME = 16, 63
+ORDER = ("META COLS STKR STRP STRB FRMF FRML FRMU PRSC PRSF PRST ATCH NODE RDEP STKD STKX CHGI CHGV "
+         "SITO SITD SITT DOMS VALS END").split()
+TAGS = {tag.ljust(4).encode() for tag in ORDER}
 M64 = (1 << 64) - 1
 
 
@@ -37,13 +49,13 @@ class SnapError(Exception):
         self.kind, self.offset, self.message = kind, offset, message
 
 
-class _Bad(Exception):
-    """Damage in the section being read; becomes a SnapError with its offset."""
+class Damage(Exception):
+    """Becomes a SnapError at the section being read."""
 
 
 def need(ok, message):
     if not ok:
-        raise _Bad(message)
+        raise Damage(message)
 
 
 # ---------------------------------------------------------------- integers (2.3)
@@ -52,18 +64,15 @@ def uints(body):
     """All varints of a body."""
     out, v, shift = [], 0, 0
     for c in body:
-        if c < 128:
-            if shift:
-                need(c, "a varint is not in its shortest form")
-                need(shift < 63 or c == 1, "a varint is 2^64 or more")
-                out.append(v | c << shift)
-                v = shift = 0
-            else:
-                out.append(c)
-        else:
-            need(shift < 63, "a varint has more than 10 bytes")
-            v |= (c & 127) << shift
+        v |= (c & 127) << shift
+        if c > 127:
             shift += 7
+            need(shift < 70, "a varint has more than 10 bytes")
+        else:
+            need(c or not shift, "a varint is not in its shortest form")
+            need(v <= M64, "a varint is 2^64 or more")
+            out.append(v)
+            v = shift = 0
     need(not shift, "a varint is cut off by the end of its section")
     return out
 
@@ -72,12 +81,9 @@ def unzigzag(u):
     return u >> 1 ^ -(u & 1)
 
 
-def rows(body, width=1):
-    v = uints(body)
-    need(len(v) % width == 0, "a row is cut off by the end of its section")
-    need(v, "a section without a row")
-    need(len(v) // width <= MAX_ROWS, "more than 65536 rows in a section")
-    return v if width == 1 else [tuple(v[i:i + width]) for i in range(0, len(v), width)]
+def signed(v):
+    """A number modulo 2^64, read as two's complement."""
+    return ((v & M64) ^ 1 << 63) - (1 << 63)
 
 
 class Cursor:
@@ -88,12 +94,12 @@ class Cursor:
 
     def uint(self):
         end = self.pos
-        while end < len(self.body) and self.body[end] > 127 and end - self.pos < 10:
+        while end < len(self.body) and self.body[end] > 127:
             end += 1
-        v, = uints(self.body[self.pos:end + 1]) or [None]
-        need(v is not None, "a row is cut off by the end of its section")
+        v = uints(self.body[self.pos:end + 1])
+        need(v, "a row is cut off by the end of its section")
         self.pos = end + 1
-        return v
+        return v[0]
 
     def take(self, n):
         need(n <= len(self.body) - self.pos, "a row is cut off by the end of its section")
@@ -106,49 +112,47 @@ class Cursor:
 
 # ---------------------------------------------------------------- zstd bodies (2.2)
 
-def check_zstd(body):
-    """Walk frames and blocks (RFC 8878): whole frames only, no dictionary. -> error or None"""
-    n, pos = len(body), 0
-    if not n:
-        return "a compressed body without a zstd frame"
+def zstd_frames(body):
+    """The frames of a body one after another, as they can be given to the zstd command: no dictionary,
+    and no window above 8 MiB, as nothing longer than MAX_RAW comes out."""
+    out, pos, n = b"", 0, len(body)
+    need(n, "a compressed body without a zstd frame")
     while pos < n:
-        if n - pos < 8:
-            return "a zstd frame is cut off"
-        magic = int.from_bytes(body[pos:pos + 4], "little")
+        start, magic = pos, int.from_bytes(body[pos:pos + 4], "little")
+        need(n - pos >= 8, "a zstd frame is cut off")
         if magic & ~15 == 0x184D2A50:
             pos += 8 + int.from_bytes(body[pos + 4:pos + 8], "little")
-        elif magic == 0xFD2FB528:
-            fhd = body[pos + 4]
-            single = fhd >> 5 & 1
-            if fhd & 8:
-                return "a reserved bit is set in a zstd frame header"
-            idlen = (0, 1, 2, 4)[fhd & 3]
-            pos += 5 + (1 - single)
-            if any(body[pos:pos + idlen]):
-                return "a zstd frame needs a dictionary"
-            pos += idlen + ((single, 2, 4, 8)[fhd >> 6])
-            while True:
-                block = int.from_bytes(body[pos:pos + 3], "little")
-                if pos + 3 > n or block >> 1 & 3 == 3:
-                    return "a zstd block is cut off or of an unknown type"
-                pos += 3 + (1 if block >> 1 & 3 == 1 else block >> 3)
-                if block & 1:
-                    break
-            pos += 4 if fhd & 4 else 0
-        else:
-            return "something that is not a zstd frame in a compressed body"
-        if pos > n:
-            return "a zstd frame is cut off"
-    return None
+            need(pos <= n, "a zstd frame is cut off")
+            continue
+        need(magic == 0xFD2FB528, "something that is not a zstd frame in a compressed body")
+        fhd = body[pos + 4]
+        single = fhd >> 5 & 1
+        need(not fhd & 8, "a reserved bit is set in a zstd frame header")
+        need(single or body[pos + 5] >> 3 < 22, "a zstd frame asks for a window of 4 GiB or more")
+        window = b"" if single else bytes([min(body[pos + 5], 13 << 3)])
+        pos += 5 + len(window)
+        rest = pos
+        idlen = (0, 1, 2, 4)[fhd & 3]
+        need(not any(body[pos:pos + idlen]), "a zstd frame needs a dictionary")
+        pos += idlen + (single, 2, 4, 8)[fhd >> 6]
+        last = 0
+        while not last:
+            block = int.from_bytes(body[pos:pos + 3], "little")
+            last, kind = block & 1, block >> 1 & 3
+            need(pos + 3 <= n and kind != 3, "a zstd block is cut off or of an unknown type")
+            pos += 3 + (1 if kind == 1 else block >> 3)
+        pos += 4 if fhd & 4 else 0
+        need(pos <= n, "a zstd frame is cut off")
+        out += body[start:start + 5] + window + body[rest:pos]
+    return out
 
 
 def run_zstd(packed, expected):
-    """Decompress with one call of the tool; None if it fails or gives another length."""
+    """Decompresses with one call of the tool; None if it fails or gives another length."""
     with tempfile.TemporaryFile() as f:
         f.write(packed)
         f.seek(0)
-        p = subprocess.Popen(["zstd", "-dcq"], stdin=f, stdout=subprocess.PIPE,
-                             stderr=subprocess.DEVNULL)
+        p = subprocess.Popen(["zstd", "-dcq"], stdin=f, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         out = p.stdout.read(expected + 1)
         if len(out) > expected:
             p.kill()
@@ -157,59 +161,55 @@ def run_zstd(packed, expected):
     return out if ok and len(out) == expected else None
 
 
-_cache = {}
-_cache_size = [0]
+_unpacked = {}   # (body, raw length) -> bytes, or None where it is bad; holds one call of prefetch
 
 
-def unpack_all(jobs):
-    """jobs: [(body, raw length)] -> list of bytes, or of str where the body is bad.
+def prefetch(inputs):
+    """Unpacks all zstd bodies of some inputs with few calls of the tool: between them stand frames with an
+    unpredictable marker, which must come out at exactly the places that the lengths say."""
+    _unpacked.clear()
+    jobs = {}
+    for data in inputs:
+        for s in glance(data):
+            if s.codec == ZSTD and s.tag in TAGS and check_lengths(s) is None and zlib.crc32(s.body) == s.crc:
+                try:
+                    jobs[s.body, s.raw] = zstd_frames(s.body)
+                except Damage:
+                    pass
+    mark = os.urandom(24)
+    marker = b"\x28\xb5\x2f\xfd\x20" + bytes([len(mark)]) + (len(mark) << 3 | 1).to_bytes(3, "little") + mark
 
-    Many bodies go through one call of zstd. Between them stand frames that hold an
-    unpredictable marker, which must come out at exactly the places the lengths say."""
-    out = [_cache.get(job) for job in jobs]
-    todo = []
-    for i, (body, raw) in enumerate(jobs):
-        if out[i] is None:
-            out[i] = check_zstd(body)
-            if out[i] is None:
-                todo.append(i)
+    def batch(keys):
+        text = run_zstd(b"".join(jobs[k] + marker for k in keys), sum(k[1] + len(mark) for k in keys))
+        pos = 0
+        for k in keys if text is not None else ():
+            if text[pos + k[1]:pos + k[1] + len(mark)] != mark:
+                break
+            _unpacked[k] = text[pos:pos + k[1]]
+            pos += k[1] + len(mark)
+        if not all(k in _unpacked for k in keys):
+            if len(keys) == 1:
+                _unpacked[keys[0]] = None
+            else:
+                batch(keys[:len(keys) // 2])
+                batch(keys[len(keys) // 2:])
 
-    def batch(ids):
-        mark = os.urandom(24)
-        frame = (b"\x28\xb5\x2f\xfd\x20" + bytes([len(mark)])
-                 + (len(mark) << 3 | 1).to_bytes(3, "little") + mark)
-        text = run_zstd(b"".join(jobs[i][0] + frame for i in ids),
-                        sum(jobs[i][1] + len(mark) for i in ids))
-        pos, parts = 0, []
-        if text is not None:
-            for i in ids:
-                end = pos + jobs[i][1]
-                if text[end:end + len(mark)] != mark:
-                    break
-                parts.append(text[pos:end])
-                pos = end + len(mark)
-        if len(parts) == len(ids):
-            for i, part in zip(ids, parts):
-                out[i] = part
-                _cache_size[0] += len(part) + len(jobs[i][0])
-                if _cache_size[0] > 1 << 26:
-                    _cache.clear()
-                    _cache_size[0] = 0
-                _cache[jobs[i]] = part
-        elif len(ids) == 1:
-            out[ids[0]] = "the zstd frames do not decode to the raw length"
-        else:
-            batch(ids[:len(ids) // 2])
-            batch(ids[len(ids) // 2:])
+    keys = list(jobs)
+    while keys:
+        n = size = 0
+        while n < len(keys) and (not n or size + keys[n][1] < 1 << 26):
+            size += keys[n][1]
+            n += 1
+        batch(keys[:n])
+        del keys[:n]
 
-    start = 0
-    while start < len(todo):
-        end, size = start, 0
-        while end < len(todo) and (end == start or size + jobs[todo[end]][1] < 1 << 26):
-            size += jobs[todo[end]][1]
-            end += 1
-        batch(todo[start:end])
-        start = end
+
+def unpack(body, raw):
+    frames = zstd_frames(body)
+    if (body, raw) not in _unpacked:
+        _unpacked[body, raw] = run_zstd(frames, raw)
+    out = _unpacked[body, raw]
+    need(out is not None, "the zstd frames do not decode to the raw length")
     return out
 
 
@@ -223,71 +223,76 @@ def mix(h):
     return h ^ h >> 31
 
 
-K = [mix(j * 0x9E3779B97F4A7C15 & M64) | 1 for j in range(8)]
+K = [mix(j * 0x9E3779B97F4A7C15 & M64) | 1 for j in range(9)]
 B = 0xD6E8FEB86659FD93
+SECOND = 0x6A09E667F3BCC909
 
 
-def hash_str(s):
+def hash_string(s):
     h = mix(len(s) + K[1] & M64)
     for i in range(0, len(s), 8):
         h = mix(h ^ int.from_bytes(s[i:i + 8], "little"))
     return h
 
 
-def hash_frame(file_hash, line, function_hash):
-    return mix(file_hash + line * K[2] + function_hash * K[3] & M64)
+def digest_of_rows(columns, meta, rows):
+    """(D0, D1) of what the snapshot says. columns: names; meta: [(key, value)]; rows: [(frames newest
+    first, total, domain, size, values)], a frame being (file, line, function or None); all text is bytes."""
+    strings, frames, stacks = {}, {}, {}
 
+    def text(s):
+        if s not in strings:
+            strings[s] = hash_string(s)
+        return strings[s]
 
-def hash_stack(w, length, total):
-    return mix(w + length * K[4] + total * K[5] & M64)
+    def frame(f):
+        if f not in frames:
+            file, line, function = f
+            frames[f] = mix(text(file) + line * K[2] + (0 if function is None else text(function)) * K[3] & M64)
+        return frames[f]
 
+    def stack(trace, total):
+        if (trace, total) not in stacks:
+            w = 0
+            for f in reversed(trace):
+                w = w * B + frame(f) & M64
+            stacks[trace, total] = mix(w + len(trace) * K[4] + total * K[5] & M64)
+        return stacks[trace, total]
 
-def hash_site(s, domain, size, values, column_hashes):
-    e = s + domain * K[6] + size * K[7]
-    return e + sum(v * c for v, c in zip(values, column_hashes)) & M64
-
-
-def finish_digest(es, meta):
-    m = 0
+    m = K[8]
     for key, value in meta:
         if not key.startswith((b"history.", b"old.history.")):
-            m = mix(m ^ hash_str(key))
-            m = mix(m + hash_str(value) & M64)
+            m = mix(m ^ text(key))
+            m = mix(m + text(value) & M64)
     d0, d1 = mix(m), mix(m + 1 & M64)
-    for e in es:
-        d0 += mix(e)
-        d1 += mix(e ^ 0x6A09E667F3BCC909)
+    weights = [text(c) for c in columns]
+    for trace, total, domain, size, values in rows:
+        if any(values):
+            e = stack(trace, total) + domain * K[6] + size * K[7]
+            e = e + sum(v * w for v, w in zip(values, weights)) & M64
+            d0 += mix(e)
+            d1 += mix(e ^ SECOND)
     return d0 & M64, d1 & M64
 
 
-def digest_of_rows(columns, meta, rows):
-    """(D0, D1) from what the snapshot says. columns: names; meta: [(key, value)];
-    rows: [(frames newest first, total, domain, size, values)], a frame being
-    (file, line, function or None); names, keys and values of metadata are bytes."""
-    hs, hf = {}, {}
+# ---------------------------------------------------------------- rows
 
-    def text(s):
-        if s not in hs:
-            hs[s] = hash_str(s)
-        return hs[s]
+def row_key(row):
+    """Orders rows: an absent function before the empty one."""
+    return ([(f, l, (0, b"") if u is None else (1, u)) for f, l, u in row[0]],) + row[1:]
 
-    chs = [text(c) for c in columns]
-    es = []
-    for frames, total, domain, size, values in rows:
-        if not any(values):
-            continue
-        w = 0
-        for frame in reversed(frames):
-            if frame not in hf:
-                file, line, function = frame
-                hf[frame] = hash_frame(text(file), line, 0 if function is None else text(function))
-            w = w * B + hf[frame] & M64
-        es.append(hash_site(hash_stack(w, len(frames), total), domain, size, values, chs))
-    return finish_digest(es, meta)
+
+def merge_rows(rows):
+    """Equal (frames, total, domain, size) are one row; all-zero rows are none. -> sorted"""
+    acc = {}
+    for row in rows:
+        key, values = tuple(row[:4]), row[4]
+        acc[key] = tuple(a + b for a, b in zip(acc[key], values)) if key in acc else tuple(values)
+    return sorted((k + (v,) for k, v in acc.items() if any(v)), key=row_key)
 
 
 def rows_of_pickle(path):
-    """The logical rows (columns blocks, bytes) of a tracemalloc dump, read by CPython."""
+    """The rows (columns blocks, bytes) of a tracemalloc dump, read by CPython."""
     with open(path, "rb") as f:
         traces = pickle.load(f).traces._traces
     counts, names = Counter(), {}
@@ -310,144 +315,483 @@ def rows_of_pickle(path):
     return merge_rows(out)
 
 
-def row_key(row):
-    """Orders rows: an absent function before the empty one."""
-    return ([(f, l, (0, b"") if u is None else (1, u)) for f, l, u in row[0]],) + row[1:]
-
-
-def merge_rows(rows):
-    """Equal (frames, total, domain, size) are one row; all-zero rows are none. -> sorted"""
-    acc = {}
-    for row in rows:
-        key, values = tuple(row[:4]), row[4]
-        acc[key] = tuple(a + b for a, b in zip(acc[key], values)) if key in acc else tuple(values)
-    return sorted((k + (v,) for k, v in acc.items() if any(v)), key=row_key)
-
-
-# ---------------------------------------------------------------- tables and members
+# ---------------------------------------------------------------- members (2, 3)
 
 Column = namedtuple("Column", "name unit predictor source")
+Section = namedtuple("Section", "tag codec flags index stored raw crc headcrc body offset")
+
+
+def parse_section(data, pos):
+    head = data[pos:pos + SECTION_HEADER_SIZE]
+    fields = struct.unpack("<4sBBHIIII", head)
+    body = data[pos + len(head):pos + len(head) + fields[4]]
+    return Section(*fields, body, pos)
+
+
+def check_lengths(s):
+    """What is wrong with the lengths of a section, or None."""
+    if s.raw > MAX_RAW:
+        return "is longer than %d bytes" % MAX_RAW
+    if s.raw != s.stored if s.codec == STORED else s.raw > MAX_RATIO * s.stored or s.stored > s.raw + MAX_SLACK:
+        return "has lengths that do not agree"
+    return None
+
+
+def glance(data):
+    """All sections that can be seen without looking closely."""
+    pos = HEADER_SIZE
+    while pos + SECTION_HEADER_SIZE <= len(data):
+        s = parse_section(data, pos)
+        if zlib.crc32(data[pos:pos + SECTION_HEADER_SIZE - 4]) != s.headcrc or len(s.body) < s.stored:
+            return
+        yield s
+        pos += SECTION_HEADER_SIZE + s.stored + (HEADER_SIZE if s.tag == b"END " else 0)
 
 
 class Tables:
-    """Append-only, shared by the members of a series; only `values` is overwritten."""
+    """Of a series. Lists are only appended to, but for the residuals."""
 
     def __init__(self):
         self.columns, self.limit, self.known, self.meta = [], 0, 0, []
         self.strings, self.string_bytes = [], 0
-        self.frames = []                      # (file number, line, function code)
-        self.callees, self.pairs = {}, set()  # caller -> [callee]; (caller, callee)
-        self.parent, self.frame, self.height, self.depth = [], [], [], []  # nodes; parent -1
-        self.stacks, self.stackset = [], set()   # (node, length, total)
-        self.sites, self.siteset, self.values = [], set(), []   # (stack, domain, size); tuple
-        self.hs, self.hf, self.hn, self.hk = [], [], [], []     # hashes
+        self.frames = []                          # (file, line, function code)
+        self.callees, self.pairs = {}, set()      # caller -> [callee]; (caller, callee)
+        self.parent, self.frame = [], []          # of nodes; parent -1 for a root
+        self.height, self.root = [], []           # 1 for a root; the root above
+        self.root_depth = {}
+        self.stacks = []                          # (node, length, total)
+        self.sites, self.residuals = [], []       # (stack, domain, size); [one a column]
+
+    def depth(self, node):
+        return self.root_depth[self.root[node]] + self.height[node] - 1
 
     def rule(self, node):
-        d = self.depth[node]
+        d = self.depth(node)
         return node, min(d, self.limit or d), d if self.known else 0
 
-    def path(self, node, length):
-        """Frame numbers, newest first."""
+    def values(self, site):
+        size, out = self.sites[site][2], []
+        for residual, c in zip(self.residuals[site], self.columns):
+            before = 0 if c.predictor == 0 else out[c.source] * (1 if c.predictor == 1 else size)
+            out.append(signed(before + residual))
+        return tuple(out)
+
+    def trace(self, stack):
+        """The frames of a stack as text, newest first."""
+        node, length, _ = self.stacks[stack]
         out = []
         for _ in range(length):
-            out.append(self.frame[node])
+            file, line, code = self.frames[self.frame[node]]
+            out.append((self.strings[file], line, self.strings[code - 1] if code else None))
             node = self.parent[node]
         return tuple(out)
 
-    def hash_all(self):
-        for s in self.strings[len(self.hs):]:
-            self.hs.append(hash_str(s))
-        for file, line, code in self.frames[len(self.hf):]:
-            self.hf.append(hash_frame(self.hs[file], line, self.hs[code - 1] if code else 0))
-        for i in range(len(self.hn), len(self.frame)):
-            up = self.parent[i]
-            self.hn.append((self.hn[up] * B if up >= 0 else 0) + self.hf[self.frame[i]] & M64)
-        for node, length, total in self.stacks[len(self.hk):]:
-            if length == self.height[node]:
-                w = self.hn[node]
-            else:
-                w = 0
-                for f in reversed(self.path(node, length)):
-                    w = w * B + self.hf[f] & M64
-            self.hk.append(hash_stack(w, length, total))
-
-    def residuals(self, size, values):
-        return [v - (values[c.source] if c.predictor == 1 else
-                     size * values[c.source] if c.predictor == 2 else 0)
-                for v, c in zip(values, self.columns)]
-
-    def from_residuals(self, size, res):
-        # CHOICE: exact arithmetic; a value outside of 64 bits is damage, a residual is not
-        v = []
-        for r, c in zip(res, self.columns):
-            v.append(r + (v[c.source] if c.predictor == 1 else
-                          size * v[c.source] if c.predictor == 2 else 0))
-            need(-1 << 63 <= v[-1] < 1 << 63, "a value of column %s is outside of 64 bits"
-                 % c.name.decode())
-        return tuple(v)
-
 
 class Member:
-    """One decoded snapshot. It stays valid when later members are read."""
+    """Decodes one member. `offset` is the section that is to blame: the one whose rows are read or, when a
+    table is complete, the one that follows."""
 
-    def __init__(self, number, offset, version, minreader, flags, tables):
-        self.number, self.offset, self.version, self.minreader = number, offset, version, minreader
-        self.flags, self.continues, self.canonical = flags, bool(flags & 1), bool(flags & 2)
-        self._t = tables
+    def __init__(self, data, pos, number, tables):
+        self.data, self.pos, self.number, self.start, self.tables = data, pos, number, pos, tables
+        self.offset = pos
+        try:
+            self.read_header()
+            self.next()
+            self.read_sections()
+        except Damage as e:
+            raise SnapError("damaged", self.offset, str(e)) from None
 
-    def _close(self, more, digest):
-        t = self._t
-        self.more, self.digest, self.meta = more, digest, list(t.meta)
-        self.column_specs, self.limit, self.known = list(t.columns), t.limit, t.known
-        self.columns = [c.name for c in t.columns]
-        self.values = list(t.values)
-        self.n_strings, self.n_frames, self.n_nodes = len(t.strings), len(t.frames), len(t.frame)
-        self.n_stacks, self.n_sites = len(t.stacks), sum(map(any, t.values))
+    def truncated(self, what):
+        return SnapError("truncated", len(self.data), "the input ends in " + what)
 
-    strings = property(lambda self: self._t.strings[:self.n_strings])
-    frames = property(lambda self: self._t.frames[:self.n_frames])
-    stacks = property(lambda self: self._t.stacks[:self.n_stacks])
-    sites = property(lambda self: list(zip(self._t.sites, self.values)))
+    def unsupported(self, what):
+        return SnapError("unsupported", self.offset, what)
 
-    @property
-    def nodes(self):
-        """(parent or -1, frame, depth)"""
-        t = self._t
-        return list(zip(t.parent, t.frame, t.depth))[:self.n_nodes]
+    def read_header(self):
+        head = self.data[self.start:self.start + HEADER_SIZE]
+        if head[:8] != MAGIC[:len(head)]:
+            need(self.number == 1, "what follows a member does not begin with the magic")
+            raise self.unsupported("the input does not begin with the magic")
+        if len(head) < HEADER_SIZE:
+            raise self.truncated("a member header")
+        self.version, self.minreader, self.flags, crc = struct.unpack("<HHII", head[8:])
+        need(zlib.crc32(head[:16]) == crc, "the checksum of the member header does not match")
+        need(1 <= self.minreader <= self.version, "impossible versions")
+        if self.minreader > VERSION:
+            raise self.unsupported("needs a reader of version %d" % self.minreader)
+        if self.flags & FLAGS_RESERVED:
+            raise self.unsupported("a reserved bit is set in the member header")
+        self.continues, self.canonical = bool(self.flags & CONTINUES), bool(self.flags & CANONICAL)
+        need(not self.continues or self.tables, "the first member continues a series")
+        if not self.continues:
+            self.tables = Tables()
+        self.pos += HEADER_SIZE
 
-    @property
-    def totals(self):
-        return [sum(v[c] for v in self.values) for c in range(len(self.columns))]
+    def next(self):
+        """Steps to the next known section: its tag, index and body."""
+        while True:
+            self.offset = self.pos
+            if len(self.data) - self.pos < SECTION_HEADER_SIZE:
+                raise self.truncated("a member before its END")
+            s = parse_section(self.data, self.pos)
+            name = s.tag.decode("latin-1")
+            need(zlib.crc32(self.data[self.pos:self.pos + SECTION_HEADER_SIZE - 4]) == s.headcrc,
+                 "the checksum of a section header does not match")
+            if s.flags & SECTION_RESERVED:
+                raise self.unsupported("a reserved bit is set in section %r" % name)
+            if s.codec not in (STORED, ZSTD):
+                raise self.unsupported("codec %d of section %r is unknown" % (s.codec, name))
+            wrong = check_lengths(s)
+            need(not wrong, "section %r %s" % (name, wrong))
+            if len(s.body) < s.stored:
+                raise self.truncated("section %r" % name)
+            need(zlib.crc32(s.body) == s.crc, "the checksum of section %r does not match" % name)
+            if s.flags & MUST and s.tag not in TAGS:
+                raise self.unsupported("section %r is unknown and must be known" % name)
+            self.pos += SECTION_HEADER_SIZE + s.stored
+            if s.tag in TAGS:
+                break
+        self.tag, self.index = name.strip(), s.index
+        self.body = unpack(s.body, s.raw) if s.codec == ZSTD else s.body
+        need(self.tag != "END" or (s.codec, s.raw) == (STORED, END_SIZE), "END is not %d stored bytes" % END_SIZE)
+        need(self.index == 0 or self.tag in ("CHGV", "VALS"), "section %s has an index" % self.tag)
+
+    def bodies(self, tag):
+        """The bodies of the sections of a tag that may repeat."""
+        while self.tag == tag:
+            need(self.body, "an empty section")
+            yield self.body
+            self.next()
+
+    def told(self, tag, width=1):
+        for _ in self.bodies(tag):
+            yield from self.section_rows(width)
+
+    def section_rows(self, width=1):
+        v = uints(self.body)
+        need(v and len(v) % width == 0, "a row is cut off by the end of its section, or there is none")
+        need(len(v) // width <= MAX_ROWS, "more than %d rows in a section" % MAX_ROWS)
+        return v if width == 1 else list(zip(*(v[i::width] for i in range(width))))
+
+    def ascending(self, tag, below, message):
+        """Numbers told as gaps."""
+        out = []
+        for gap in self.told(tag):
+            out.append((out[-1] if out else -1) + gap + 1)
+            need(out[-1] < below, message)
+        return out
+
+    def once(self, tag):
+        need(self.tag == tag, "section %s where %s is required" % (self.tag, tag))
+        return Cursor(self.body)
+
+    def limit(self, table, what):
+        need(len(table) <= MAX_COUNT, "too many " + what)
+
+    # ------------------------------------------------------------ sections (5)
+
+    def read_sections(self):
+        self.read_meta()
+        if not self.continues:
+            self.read_columns()
+            self.read_rule()
+        t = self.tables
+        self.new_frames, self.old_nodes, self.old_stacks = len(t.frames), len(t.frame), len(t.stacks)
+        old_sites = len(t.sites)
+        self.read_strings()
+        self.read_frames()
+        self.read_pairs()
+        self.read_nodes()
+        self.read_stacks()
+        if self.continues:
+            self.read_changes(old_sites)
+        self.read_sites()
+        need(self.tag == "END", "section %s is out of order" % self.tag)
+        self.read_end()
+
+    def read_meta(self):
+        cur, old, self.meta = self.once("META"), self.tables.meta if self.continues else [], []
+        count = cur.uint()
+        need(count <= MAX_ENTRIES, "more than %d entries" % MAX_ENTRIES)
+        for _ in range(count):
+            ref = cur.uint()
+            need(ref <= len(old), "a reference to no entry")
+            key = old[ref - 1][0] if ref else cur.take(cur.uint())
+            need(1 <= len(key) <= MAX_KEY, "a key is empty or too long")
+            need(all(c > 0x20 and c not in b"=\x7f" for c in key), "a bad byte in a key")
+            n = cur.uint()
+            need(n or ref, "a value that refers to no entry")
+            value = cur.take(n - 1) if n else old[ref - 1][1]
+            need(len(value) <= MAX_VALUE and 0 not in value, "a value is too long or has a NUL")
+            self.meta.append((key, value))
+        cur.end()
+        need(len(dict(self.meta)) == count, "a key occurs twice")
+        need(sum(len(k) + len(v) + ENTRY_COST for k, v in self.meta) <= MAX_META, "too much metadata")
+        self.tables.meta = self.meta
+        self.next()
+
+    def read_columns(self):
+        cur, cols = self.once("COLS"), self.tables.columns
+        count = cur.uint()
+        need(2 <= count <= MAX_COLUMNS, "less than 2 or more than %d columns" % MAX_COLUMNS)
+        for i in range(count):
+            c = Column(cur.take(cur.uint()), cur.uint(), cur.uint(), cur.uint())
+            need(1 <= len(c.name) <= MAX_COLUMN_NAME and
+                 all(b in b"abcdefghijklmnopqrstuvwxyz0123456789_" for b in c.name), "a bad column name")
+            need(all(c.name != k.name for k in cols), "a column occurs twice")
+            need(c.unit <= 2 and c.predictor <= 2, "an unknown unit or predictor")
+            need(c.source < i if c.predictor else c.source == 0, "a bad `from`")
+            cols.append(c)
+        cur.end()
+        need(cols[:2] == [(b"blocks", 0, 0, 0), (b"bytes", 1, 2, 0)], "the first columns are not blocks and bytes")
+        self.next()
+
+    def read_rule(self):
+        cur, t = self.once("STKR"), self.tables
+        t.limit, t.known = cur.uint(), cur.uint()
+        need(t.limit <= MAX_DEPTH and t.known <= 1, "a bad rule for stacks")
+        cur.end()
+        self.next()
+
+    def read_strings(self):
+        t, shape, asked = self.tables, [], 0
+        for shared, suffix in self.told("STRP", 2):
+            need(shared <= (sum(shape[-1]) if shape else 0) and shared <= SHARED_FACTOR * (suffix + 2),
+                 "`shared` is too large")
+            need(suffix or not shape, "a string without a suffix")
+            need(shared + suffix <= MAX_STRING, "a string is too long")
+            shape.append((shared, suffix))
+            t.string_bytes += shared + suffix
+            asked += suffix
+            need(t.string_bytes <= MAX_STRINGS, "too many bytes of strings")
+        blob = b""
+        for body in self.bodies("STRB"):
+            need(0 not in body, "a NUL in a string")
+            blob += body
+            need(len(blob) <= asked, "STRB holds more than STRP asks for")
+        need(len(blob) == asked, "STRB holds less than STRP asks for")
+        new, pos = [], 0
+        for shared, suffix in shape:
+            new.append((new[-1][:shared] if new else b"") + blob[pos:pos + suffix])
+            pos += suffix
+        need(all(a < b for a, b in zip(new, new[1:])), "strings do not ascend")
+        t.strings += new
+        self.limit(t.strings, "strings")
+
+    def read_frames(self):
+        t, at, line, begun = self.tables, 0, 0, False
+        files = self.ascending("FRMF", len(t.strings), "a file is no string")
+        for token in self.told("FRML"):
+            need(at < len(files), "FRML has more files than FRMF")
+            line += token >> 1
+            need(line < 1 << 32, "a line is 2^32 or more")
+            t.frames.append((files[at], line, 0))
+            begun = not token & 1
+            if not begun:
+                at, line = at + 1, 0
+        self.limit(t.frames, "frames")
+        code, codes, new = 0, [], t.frames[self.new_frames:]
+        for change in self.told("FRMU"):
+            code += unzigzag(change)
+            need(0 <= code <= len(t.strings), "a function is no string")
+            codes.append(code)
+        need(at == len(files) and not begun, "FRMF and FRML disagree on the number of files")
+        need(len(codes) in (0, len(new)), "FRMU has not the rows of FRML")
+        new = [(file, line, code) for (file, line, _), code in zip(new, codes or [0] * len(new))]
+        need(all(a < b for a, b in zip(new, new[1:])), "frames do not ascend")
+        t.frames[self.new_frames:] = new
+
+    def read_pairs(self):
+        t, caller, callee, callers, firsts, new = self.tables, -1, 0, [], [], []
+        for token in self.told("PRSC"):
+            caller += (token >> 1) + 1
+            need(caller < len(t.frames), "a caller is no frame")
+            callers.append((caller, token & 1))
+        for change in self.told("PRSF"):
+            need(len(firsts) < len(callers), "PRSF has more rows than PRSC")
+            callee += unzigzag(change)
+            need(0 <= callee < len(t.frames), "a callee is no frame")
+            firsts.append(callee)
+        further = self.told("PRST")
+        for (caller, more), callee in zip(callers, firsts):
+            new.append((caller, callee))
+            while more:
+                token = next(further, None)
+                need(token is not None, "PRST has less rows than PRSC asks for")
+                callee += 1 + (token >> 1)
+                need(callee < len(t.frames), "a callee is no frame")
+                new.append((caller, callee))
+                more = not token & 1
+        need(next(further, None) is None, "PRST has more rows than PRSC asks for")
+        need(len(firsts) == len(callers), "PRSF has less rows than PRSC")
+        need(t.pairs.isdisjoint(new), "a pair is repeated")
+        t.pairs.update(new)
+        for caller, callee in new:
+            t.callees.setdefault(caller, []).append(callee)
+        self.limit(t.pairs, "pairs")
+
+    def read_nodes(self):
+        t, old = self.tables, self.old_nodes
+        points = self.ascending("ATCH", old + 1, "an attachment point is no old node")
+        if self.tag == "NODE" and not points:
+            points = [0]
+        lists, roots, root_frame, self.with_stack = [], [], 0, []
+        for token in self.told("NODE"):
+            if not lists:
+                need(points, "a node after the last list")
+                lists.append([points.pop(0) - 1, -1])
+            node, step, parent = len(t.frame), token >> 3, lists[-1][0]
+            if parent < 0:
+                root_frame += step
+                need(root_frame < len(t.frames), "a root is no frame")
+                roots.append(node)
+                frame, height, root = root_frame, 1, node
+            else:
+                lists[-1][1] += step + 1
+                callees = t.callees.get(t.frame[parent], ())
+                need(lists[-1][1] < len(callees), "a child is not among the callees of its parent")
+                frame, height, root = callees[lists[-1][1]], t.height[parent] + 1, t.root[parent]
+            for column, value in (t.parent, parent), (t.frame, frame), (t.height, height), (t.root, root):
+                column.append(value)
+            if token & 4:
+                self.with_stack.append(node)
+            if token & 1:
+                lists.pop()
+            if token & 2:
+                lists.append([node, -1])
+        self.limit(t.frame, "nodes")
+        depths = []
+        for row in self.told("RDEP"):
+            need(row <= MAX_DEPTH, "a row of RDEP is too large")
+            i = len(depths)
+            same = 0 < i < len(roots) and t.frame[roots[i]] == t.frame[roots[i - 1]]
+            depths.append(row + 1 + (depths[-1] if same else 0))
+        need(not lists and not points, "a list of nodes is missing or not ended")
+        need(len(depths) in (0, len(roots)), "RDEP has not a row for each new root")
+        need(depths or len({t.frame[r] for r in roots}) == len(roots), "a root is repeated")
+        t.root_depth.update(zip(roots, depths or [1] * len(roots)))
+        need(all(t.depth(node) <= MAX_DEPTH for node in range(old, len(t.frame))), "a node is too deep")
+
+    def add_stack(self, node, length, total):
+        t = self.tables
+        need(node < len(t.frame), "a stack of no node")
+        need(1 <= length <= t.height[node], "a stack is longer than the path of its node or empty")
+        need(total == 0 or length <= total <= MAX_DEPTH, "a total below the length or too large")
+        t.stacks.append((node, length, total))
+
+    def read_stacks(self):
+        t = self.tables
+        told = self.ascending("STKD", self.old_nodes, "a stack of no old node") if self.continues else []
+        for node in told + self.with_stack:
+            self.add_stack(*t.rule(node))
+        before, node = None, 0
+        for step, length, total in self.told("STKX", 3):
+            node += step
+            row = node, length, total
+            need(before is None or before < row, "stacks do not ascend")
+            self.add_stack(*row)
+            need(row != t.rule(node), "a stack in STKX follows the rule")
+            before = row
+        self.limit(t.stacks, "stacks")
+
+    def column_sections(self, tag, count):
+        """The sections of one tag, one a column, ascending by index. -> {index: numbers}"""
+        out = {}
+        while self.tag == tag:
+            need(self.index < len(self.tables.columns), "%s of no column" % tag)
+            need(not out or max(out) < self.index, "%s is out of order or occurs twice" % tag)
+            out[self.index] = [unzigzag(v) for v in self.section_rows()]
+            need(len(out[self.index]) == count, "%s has not the rows that it belongs to" % tag)
+            self.next()
+        return out
+
+    def read_changes(self, old_sites):
+        t, at = self.tables, -1
+        while self.tag == "CHGI":
+            changed = []
+            for gap in self.section_rows():
+                at += gap + 1
+                need(at < old_sites, "a change to no old site")
+                changed.append(at)
+            self.next()
+            for c, changes in self.column_sections("CHGV", len(changed)).items():
+                for site, change in zip(changed, changes):
+                    t.residuals[site][c] += change
+
+    def read_sites(self):
+        t, turn, at = self.tables, [], -1
+        if self.continues:
+            turn = self.ascending("SITO", self.old_stacks, "new sites of no old stack")
+        turn += sorted(range(self.old_stacks, len(t.stacks)), key=lambda k: (t.frame[t.stacks[k][0]], k))
+        turn.reverse()
+        frequent = []
+        if self.tag == "SITD":
+            frequent = self.section_rows()
+            need(len(set(frequent)) == len(frequent) <= MAX_FREQUENT, "SITD has equal or too many rows")
+            self.next()
+        before = None      # (domain, size) of the site before in this stack
+        while self.tag == "SITT":
+            tokens = [frequent[x] if x < len(frequent) else x - len(frequent) for x in self.section_rows()]
+            need(len(turn) >= sum(x & 1 for x in tokens) + (not tokens[-1] & 1), "more sites than the stacks ask for")
+            domains, explicit = [0] * len(tokens), sum(x >> 1 & 1 for x in tokens)
+            self.next()
+            if self.tag == "DOMS":
+                domains = []
+                for run, domain in self.section_rows(2):
+                    need(0 < run <= len(tokens) - len(domains), "a run of no or too many sites")
+                    need(domain < 1 << 32, "a domain is 2^32 or more")
+                    need(not domains or domains[-1] != domain, "neighbouring runs of one domain")
+                    domains += [domain] * run
+                need(len(domains) == len(tokens), "DOMS and SITT differ in length")
+                self.next()
+            values = self.column_sections("VALS", explicit)
+            for token, domain in zip(tokens, domains):
+                size = (token >> 2) + (before[1] if before and before[0] == domain else 0)
+                need(size <= MAX_BLOCK_SIZE, "a block size is 2^61 or more")
+                need(before is None or before < (domain, size), "the sites of a stack do not ascend")
+                t.sites.append((turn[-1], domain, size))
+                before = None if token & 1 else (domain, size)
+                if token & 1:
+                    turn.pop()
+            told = zip(*(values.get(c, [0] * explicit) for c in range(len(t.columns))))
+            t.residuals += [list(next(told)) if x & 2 else [1] + [0] * (len(t.columns) - 1) for x in tokens]
+            self.limit(t.sites, "sites")
+        need(not turn and before is None, "there are less new sites than the stacks ask for")
+
+    def read_end(self):
+        t = self.tables
+        flags, zero, *counts, d0, d1 = struct.unpack("<IIQQQQQQQ", self.body)
+        if flags & END_RESERVED:
+            raise self.unsupported("a reserved bit is set in END")
+        need(zero == 0, "bytes 4-7 of END are not zero")
+        self.more, self.digest = bool(flags & MORE), (d0, d1)
+        self.columns, self.values = [c.name for c in t.columns], [t.values(i) for i in range(len(t.sites))]
+        for values in zip(*self.values):
+            need(sum(map(abs, values)) < 1 << 63, "the sum of a column is outside of 64 bits")
+        self.totals = [sum(v[c] for v in self.values) for c in range(len(t.columns))]
+        self.counts = [len(t.strings), len(t.frames), len(t.frame), len(t.stacks), sum(map(any, self.values))]
+        need(counts == self.counts, "END counts %s, but %s were read" % (counts, self.counts))
+        traces = {stack: t.trace(stack) for (stack, _, _), v in zip(t.sites, self.values) if any(v)}
+        self.sites = [(traces[stack], t.stacks[stack][2], domain, size, v)
+                      for (stack, domain, size), v in zip(t.sites, self.values) if any(v)]
+        digest = digest_of_rows(self.columns, self.meta, self.sites)
+        need(digest == self.digest, "the digest is %016x%016x, not %016x%016x" % (digest + self.digest))
 
     def rows(self):
-        """Live sites as logical rows: (frames newest first, total, domain, size, values)."""
-        t, names, stacks, out = self._t, {}, {}, []
-        for (stack, domain, size), values in zip(t.sites, self.values):
-            if not any(values):
-                continue
-            if stack not in stacks:
-                node, length, total = t.stacks[stack]
-                frames = []
-                for f in t.path(node, length):
-                    if f not in names:
-                        file, line, code = t.frames[f]
-                        names[f] = (t.strings[file], line, t.strings[code - 1] if code else None)
-                    frames.append(names[f])
-                stacks[stack] = tuple(frames), total
-            out.append(stacks[stack] + (domain, size, values))
-        return sorted(out, key=row_key)
+        """(frames newest first, total, domain, size, values), sorted, equal sites added up."""
+        return merge_rows(self.sites)
 
     def to_json(self, sites=False):
         def text(b):
             return b.decode("utf-8", "surrogateescape")
         names = [text(c) for c in self.columns]
-        doc = {"member": self.number, "offset": self.offset, "version": self.version,
+        doc = {"member": self.number, "offset": self.start, "version": self.version,
                "continues": self.continues, "canonical": self.canonical,
-               "digest": "%016x%016x" % self.digest, "columns": names,
-               "meta": [[text(k), text(v)] for k, v in self.meta],
-               "strings": self.n_strings, "frames": self.n_frames, "nodes": self.n_nodes,
-               "stacks": self.n_stacks, "sites": self.n_sites,
-               "totals": dict(zip(names, self.totals))}
+               "digest": "%016x%016x" % self.digest,
+               "columns": names, "units": [c.unit for c in self.tables.columns],
+               "meta": [[text(k), text(v)] for k, v in self.meta]}
+        doc.update(zip(("strings", "frames", "nodes", "stacks", "sites"), self.counts))
+        doc["totals"] = dict(zip(names, self.totals))
         if sites:
             doc["rows"] = [[[[text(f), l, None if u is None else text(u)] for f, l, u in frames],
                             total, domain, size, list(values)]
@@ -455,610 +799,33 @@ class Member:
         return json.dumps(doc)
 
 
-# ---------------------------------------------------------------- sections (5)
-
-RANK = {b"META": 0, b"COLS": 1, b"STKR": 2, b"STRP": 3, b"STRB": 4, b"FRMF": 5, b"FRML": 6,
-        b"FRMU": 7, b"PRSC": 8, b"PRST": 9, b"ATCH": 10, b"NODE": 11, b"RDEP": 12, b"STKD": 13,
-        b"STKX": 14, b"CHGI": 15, b"CHGV": 15, b"SITO": 16, b"SITT": 17, b"DOMS": 17,
-        b"VALS": 17, b"END ": 18}
-ONCE = (b"META", b"COLS", b"STKR", b"END ")
-
-
-class MemberReader:
-    """Takes the sections of one member in turn. self.offset is the section that is blamed."""
-
-    def __init__(self, tables, continues):
-        t = self.t = tables
-        self.continues = continues
-        self.offset, self.rank = None, -1
-        self.S0, self.F0, self.N0 = len(t.strings), len(t.frames), len(t.frame)
-        self.K0, self.G0 = len(t.stacks), len(t.sites)
-        self.shape, self.next_string, self.suffixes, self.blob = [], 0, 0, bytearray()
-        self.files, self.file_at, self.line, self.file_begun = [], 0, 0, False
-        self.functions, self.code = 0, 0
-        self.callers, self.caller_at, self.callee = [], 0, None
-        self.attach, self.point, self.todo, self.list = [], None, [], None
-        self.with_stack, self.roots, self.tall, self.root_depths = [], [], {}, []
-        self.roots_of = {}
-        self.stkd, self.stkx = -1, None
-        self.chg, self.changed, self.deltas = -1, None, {}
-        self.sito, self.old_stacks, self.turn = -1, [], None
-        self.turn_at, self.prev, self.group = 0, None, None
-
-    def feed(self, tag, index, body, offset):
-        r = RANK[tag]
-        try:
-            if r != self.rank:
-                for q in range(max(self.rank, 0), min(r, 18)):
-                    self.finish(q)
-        except _Bad as e:
-            raise SnapError("damaged", offset if self.offset is None else self.offset, str(e))
-        self.offset = offset
-        name = tag.decode()
-        try:
-            need(r >= self.rank, "section %s is out of order" % name)
-            need(r > self.rank or tag not in ONCE, "section %s occurs twice" % name)
-            need(r == 0 or self.rank >= 0, "section META is missing")
-            if self.continues:
-                need(r not in (1, 2), "section %s in a continuing member" % name)
-            else:
-                need(r == 1 or self.rank >= 1 or r == 0, "section COLS is missing")
-                need(r <= 2 or self.rank >= 2, "section STKR is missing")
-                need(r not in (13, 15, 16), "section %s in a member that stands alone" % name)
-            need(index == 0 or tag in (b"CHGV", b"VALS"), "section %s has an index" % name)
-            self.rank = r
-            if tag in (b"CHGV", b"VALS"):
-                getattr(self, name)(body, index)
-            elif tag != b"END ":
-                getattr(self, name)(body)
-        except _Bad as e:
-            raise SnapError("damaged", offset, str(e))
-
-    def finish(self, rank):
-        """What can only be checked when no more sections of this rank can come."""
-        if rank == 4:
-            self.make_strings()
-            need(self.next_string == len(self.shape), "STRB holds less than STRP asks for")
-        elif rank == 6:
-            need(self.file_at == len(self.files) and not self.file_begun,
-                 "FRMF and FRML disagree on the number of files")
-        elif rank == 7:
-            f = self.t.frames[self.F0:]
-            if self.functions:
-                need(self.functions == len(f), "FRMU has less rows than there are new frames")
-            else:
-                need(all(a[:2] != b[:2] for a, b in zip(f, f[1:])), "a frame is repeated")
-        elif rank == 9:
-            need(self.caller_at == len(self.callers) and self.callee is None,
-                 "PRSC and PRST disagree on the number of callers")
-        elif rank == 11:
-            need(self.list is None and (not self.attach or self.point is not None)
-                 and not self.todo, "a list of nodes is not ended")
-        elif rank == 12:
-            self.finish_nodes()
-        elif rank == 13:
-            for node in self.with_stack:
-                self.add_stack(*self.t.rule(node))
-        elif rank == 15:
-            self.finish_changes()
-        elif rank == 17:
-            self.finish_group()
-            if self.turn is None:
-                self.take_turns()
-            need(self.turn_at == len(self.turn) and self.prev is None,
-                 "there are less new sites than the stacks ask for")
-
-    # -- metadata, columns, rule
-
-    def META(self, body):
-        cur, old, meta, keys = Cursor(body), self.t.meta, [], set()
-        count = cur.uint()
-        need(count <= 4096, "more than 4096 entries")
-        for _ in range(count):
-            ref = cur.uint()
-            need(ref <= (len(old) if self.continues else 0), "a reference to no entry")
-            if ref:
-                key = old[ref - 1][0]
-            else:
-                n = cur.uint()
-                need(1 <= n <= 255, "a key is empty or too long")
-                key = cur.take(n)
-                need(all(c > 0x20 and c not in b"=\x7f" for c in key), "a bad byte in a key")
-            n = cur.uint()
-            need(n or ref, "a value that refers to no entry")
-            need(n <= 1048577, "a value is too long")
-            value = cur.take(n - 1) if n else old[ref - 1][1]
-            need(0 not in value, "a NUL in a value")
-            need(key not in keys, "a key occurs twice")
-            keys.add(key)
-            meta.append((key, value))
-        cur.end()
-        # CHOICE: the 4 MiB of 5.1 are the length of the body only, not of resolved entries
-        self.t.meta = meta
-
-    def COLS(self, body):
-        cur, cols = Cursor(body), self.t.columns
-        count = cur.uint()
-        need(2 <= count <= 16, "less than 2 or more than 16 columns")
-        for c in range(count):
-            n = cur.uint()
-            need(1 <= n <= 63, "a column name is empty or too long")
-            name = cur.take(n)
-            need(all(b in b"abcdefghijklmnopqrstuvwxyz0123456789_" for b in name),
-                 "a bad byte in a column name")
-            need(all(name != k.name for k in cols), "a column occurs twice")
-            unit, predictor, source = cur.uint(), cur.uint(), cur.uint()
-            need(unit <= 2 and predictor <= 2, "an unknown unit or predictor")
-            need(source < c if predictor else source == 0, "a bad `from`")
-            cols.append(Column(name, unit, predictor, source))
-        cur.end()
-        need(cols[0] == (b"blocks", 0, 0, 0) and cols[1] == (b"bytes", 1, 2, 0),
-             "the first columns are not blocks and bytes")
-
-    def STKR(self, body):
-        v = uints(body)
-        need(len(v) == 2 and v[0] <= MAX_DEPTH and v[1] <= 1, "a bad rule for stacks")
-        self.t.limit, self.t.known = v
-
-    # -- strings
-
-    def STRP(self, body):
-        t = self.t
-        for shared, suffix in rows(body, 2):
-            before = sum(self.shape[-1]) if self.shape else 0
-            need(shared <= before and shared <= 32 * (suffix + 2), "`shared` is too large")
-            need(suffix or not (self.shape or self.continues), "a string without a suffix")
-            need(shared + suffix <= 65535, "a string is too long")
-            self.shape.append((shared, suffix))
-            self.suffixes += suffix
-            t.string_bytes += shared + suffix
-            need(t.string_bytes < 1 << 32, "too many bytes of strings")
-        need(self.S0 + len(self.shape) <= MAX_COUNT, "too many strings")
-
-    def STRB(self, body):
-        # CHOICE: an empty STRB is accepted
-        need(0 not in body, "a NUL in a string")
-        self.blob += body
-        self.suffixes -= len(body)
-        need(self.suffixes >= 0, "STRB holds more than STRP asks for")
-        self.make_strings()
-
-    def make_strings(self):
-        strings, pos, blob = self.t.strings, 0, self.blob
-        while self.next_string < len(self.shape):
-            shared, suffix = self.shape[self.next_string]
-            if suffix > len(blob) - pos:
-                break
-            before = strings[-1] if self.next_string else b""
-            s = before[:shared] + bytes(blob[pos:pos + suffix])
-            need(not self.next_string or before < s, "strings do not ascend")
-            # CHOICE: `shared` may be less than what is in common (5.4 caps it)
-            strings.append(s)
-            pos += suffix
-            self.next_string += 1
-        del blob[:pos]
-
-    # -- frames
-
-    def FRMF(self, body):
-        for gap in rows(body):
-            self.files.append((self.files[-1] if self.files else -1) + gap + 1)
-            need(self.files[-1] < len(self.t.strings), "a file is no string")
-
-    def FRML(self, body):
-        frames = self.t.frames
-        for token in rows(body):
-            need(self.file_at < len(self.files), "FRML has more files than FRMF")
-            self.line += token >> 1
-            need(self.line < 1 << 32, "a line is 2^32 or more")
-            frames.append((self.files[self.file_at], self.line, 0))
-            self.file_begun = not token & 1
-            if token & 1:
-                self.file_at += 1
-                self.line = 0
-        need(len(frames) <= MAX_COUNT, "too many frames")
-
-    def FRMU(self, body):
-        frames = self.t.frames
-        for token in rows(body):
-            i = self.F0 + self.functions
-            need(i < len(frames), "FRMU has more rows than there are new frames")
-            self.code += unzigzag(token)
-            need(0 <= self.code <= len(self.t.strings), "a function is no string")
-            frames[i] = frames[i][:2] + (self.code,)
-            need(i == self.F0 or frames[i - 1] < frames[i], "frames do not ascend")
-            self.functions += 1
-
-    # -- pairs
-
-    def PRSC(self, body):
-        for gap in rows(body):
-            self.callers.append((self.callers[-1] if self.callers else -1) + gap + 1)
-            need(self.callers[-1] < len(self.t.frames), "a caller is no frame")
-
-    def PRST(self, body):
-        t = self.t
-        for token in rows(body):
-            need(self.caller_at < len(self.callers), "PRST has more callers than PRSC")
-            caller = self.callers[self.caller_at]
-            callee = caller + unzigzag(token >> 1) if self.callee is None \
-                else self.callee + 1 + (token >> 1)
-            need(0 <= callee < len(t.frames), "a callee is no frame")
-            need((caller, callee) not in t.pairs, "a pair is repeated")
-            t.pairs.add((caller, callee))
-            t.callees.setdefault(caller, []).append(callee)
-            self.callee = None if token & 1 else callee
-            self.caller_at += token & 1
-
-    # -- nodes
-
-    def ATCH(self, body):
-        for gap in rows(body):
-            self.attach.append((self.attach[-1] if self.attach else -1) + gap + 1)
-            need(self.attach[-1] <= self.N0, "an attachment point is no old node")
-
-    def NODE(self, body):
-        t = self.t
-        if self.point is None:
-            self.attach = self.attach or [0]
-            self.point = 0
-            self.list = self.attach[0] - 1, -1   # parent, number of the previous one
-            self.root_frame = 0
-        for token in rows(body):
-            need(self.list is not None, "a node after the last list")
-            parent, prev = self.list
-            d, node = token >> 3, len(t.frame)
-            if parent < 0:
-                number = 0
-                self.root_frame += d
-                frame, height = self.root_frame, 1
-                need(frame < len(t.frames), "a root is no frame")
-                self.roots.append(node)
-                self.top = node
-            else:
-                number = prev + d + 1
-                callees = t.callees.get(t.frame[parent], ())
-                need(number < len(callees), "a child is not among the callees of its parent")
-                frame, height = callees[number], t.height[parent] + 1
-                if parent < self.N0:
-                    self.top = None
-            t.parent.append(parent)
-            t.frame.append(frame)
-            t.height.append(height)
-            # the depth of nodes below new roots is known after RDEP
-            t.depth.append(0 if self.top is not None else t.depth[parent] + 1)
-            if self.top is not None:
-                self.tall[self.top] = max(self.tall.get(self.top, 0), height)
-            need(height <= MAX_DEPTH and t.depth[-1] <= MAX_DEPTH, "a node is too deep")
-            if token & 4:
-                self.with_stack.append(node)
-            if not token & 1:
-                self.todo.append((parent, number))
-            if token & 2:
-                self.list = node, -1
-            elif self.todo:
-                self.list = self.todo.pop()
-                if self.list[0] < 0:
-                    self.top = None
-            else:
-                self.point += 1
-                self.list = (self.attach[self.point] - 1, -1) \
-                    if self.point < len(self.attach) else None
-        need(len(t.frame) <= MAX_COUNT, "too many nodes")
-
-    def RDEP(self, body):
-        t = self.t
-        for token in rows(body):
-            i = len(self.root_depths)
-            need(i < len(self.roots), "RDEP has more rows than there are new roots")
-            same = i and t.frame[self.roots[i - 1]] == t.frame[self.roots[i]]
-            depth = token + 1 + (self.root_depths[-1] if same else 0)
-            need(depth + self.tall[self.roots[i]] - 1 <= MAX_DEPTH, "a node is too deep")
-            self.root_depths.append(depth)
-
-    def finish_nodes(self):
-        t = self.t
-        if self.root_depths:
-            need(len(self.root_depths) == len(self.roots), "RDEP has less rows than new roots")
-        else:
-            need(all(t.frame[a] != t.frame[b] for a, b in zip(self.roots, self.roots[1:])),
-                 "a root is repeated")
-            self.root_depths = [1] * len(self.roots)
-        for node, depth in zip(self.roots, self.root_depths):
-            t.depth[node] = depth
-        for node in range(self.N0, len(t.frame)):
-            if t.parent[node] >= 0:
-                t.depth[node] = t.depth[t.parent[node]] + 1
-        for node in self.with_stack:
-            need(t.rule(node)[1] <= t.height[node], "a stack is longer than the path of its node")
-
-    # -- stacks
-
-    def add_stack(self, node, length, total):
-        t = self.t
-        need(1 <= length <= t.height[node], "a stack is longer than the path of its node or empty")
-        need(total == 0 or length <= total <= MAX_DEPTH, "a total below the length or too large")
-        # CHOICE: a (node, length, total) that an earlier member has made is damage
-        need((node, length, total) not in t.stackset, "a stack is repeated")
-        t.stackset.add((node, length, total))
-        t.stacks.append((node, length, total))
-        need(len(t.stacks) <= MAX_COUNT, "too many stacks")
-
-    def STKD(self, body):
-        for gap in rows(body):
-            self.stkd += gap + 1
-            need(self.stkd < self.N0, "a stack of no old node")
-            self.add_stack(*self.t.rule(self.stkd))
-
-    def STKX(self, body):
-        for gap, length, total in rows(body, 3):
-            node = (self.stkx[0] if self.stkx else 0) + gap
-            need(node < len(self.t.frame), "a stack of no node")
-            row = node, length, total
-            need(self.stkx is None or self.stkx < row, "stacks do not ascend")
-            need(row != self.t.rule(node), "a stack in STKX follows the rule")
-            self.add_stack(*row)
-            self.stkx = row
-
-    # -- changed sites
-
-    def CHGI(self, body):
-        self.finish_changes()
-        self.changed, self.deltas = [], {}
-        for gap in rows(body):
-            self.chg += gap + 1
-            need(self.chg < self.G0, "a change to no old site")
-            self.changed.append(self.chg)
-
-    def CHGV(self, body, column):
-        # CHOICE: the columns may come in any order, and a CHGI without CHGV is accepted
-        need(self.changed is not None, "CHGV without CHGI")
-        need(column < len(self.t.columns), "CHGV of no column")
-        need(column not in self.deltas, "CHGV occurs twice for a column")
-        v = rows(body)
-        need(len(v) == len(self.changed), "CHGV and CHGI differ in length")
-        self.deltas[column] = [unzigzag(x) for x in v]
-
-    def finish_changes(self):
-        t = self.t
-        for i, site in enumerate(self.changed or ()):
-            size = t.sites[site][2]
-            res = t.residuals(size, t.values[site])
-            for c, delta in self.deltas.items():
-                res[c] += delta[i]
-            t.values[site] = t.from_residuals(size, res)
-        self.changed = None
-
-    # -- new sites
-
-    def SITO(self, body):
-        for gap in rows(body):
-            self.sito += gap + 1
-            need(self.sito < self.K0, "new sites of no old stack")
-            self.old_stacks.append(self.sito)
-
-    def take_turns(self):
-        t = self.t
-        self.turn = self.old_stacks + sorted(range(self.K0, len(t.stacks)),
-                                             key=lambda k: (t.frame[t.stacks[k][0]], k))
-
-    def SITT(self, body):
-        self.finish_group()
-        if self.turn is None:
-            self.take_turns()
-        tokens = rows(body)
-        need(len(self.t.sites) + len(tokens) <= MAX_COUNT, "too many sites")
-        self.group = (self.offset, tokens, sum(x >> 1 & 1 for x in tokens))
-        self.domains, self.vals = None, {}
-
-    def DOMS(self, body):
-        need(self.group, "DOMS without SITT")
-        need(self.domains is None and not self.vals, "DOMS is out of order or occurs twice")
-        v, self.domains = uints(body), []
-        need(len(v) % 2 == 0, "a row is cut off by the end of its section")
-        for run, domain in zip(v[::2], v[1::2]):
-            need(0 < run <= len(self.group[1]) - len(self.domains), "a run of no or too many sites")
-            need(domain < 1 << 32, "a domain is 2^32 or more")
-            need(not self.domains or self.domains[-1] != domain, "neighbouring runs of one domain")
-            self.domains += [domain] * run
-        need(len(self.domains) == len(self.group[1]), "DOMS and SITT differ in length")
-
-    def VALS(self, body, column):
-        # CHOICE: an empty VALS is accepted where no site is explicit
-        need(self.group, "VALS without SITT")
-        need(column < len(self.t.columns), "VALS of no column")
-        need(not self.vals or max(self.vals) < column, "VALS is out of order or occurs twice")
-        v = uints(body)
-        need(len(v) == self.group[2], "VALS and SITT differ in length")
-        self.vals[column] = [unzigzag(x) for x in v]
-
-    def finish_group(self):
-        if not self.group:
-            return
-        t, (offset, tokens, _), last_offset, seen = self.t, self.group, self.offset, 0
-        for i, token in enumerate(tokens):
-            self.offset = offset
-            domain = self.domains[i] if self.domains else 0
-            need(self.turn_at < len(self.turn), "more sites than the stacks ask for")
-            stack = self.turn[self.turn_at]
-            same = self.prev is not None and self.prev[0] == domain
-            size = (token >> 2) + (self.prev[1] if same else 0)
-            need(size < 1 << 61, "a block size is 2^61 or more")
-            need(self.prev is None or self.prev < (domain, size), "the sites of a stack do not ascend")
-            site = stack, domain, size
-            need(site not in t.siteset, "a site occurs twice")
-            self.offset = last_offset
-            res = [1] + [0] * (len(t.columns) - 1)
-            if token & 2:
-                res[0] = 0
-                for c, v in self.vals.items():
-                    res[c] = v[seen]
-                seen += 1
-            t.siteset.add(site)
-            t.sites.append(site)
-            t.values.append(t.from_residuals(size, res))
-            self.prev = None if token & 1 else (domain, size)
-            self.turn_at += token & 1
-        self.group = None
-
-    # -- END
-
-    def END(self, body):
-        """-> (MORE, digest)"""
-        t, offset = self.t, self.offset
-
-        def check(ok, message, kind="damaged"):
-            if not ok:
-                raise SnapError(kind, offset, message)
-
-        flags, zero, ns, nf, nn, nk, ng, d0, d1 = struct.unpack("<IIQQQQQQQ", body)
-        check(not flags & 0xFFFE, "a reserved bit is set in END", "unsupported")
-        check(zero == 0, "bytes 4-7 of END are not zero")
-        live = [i for i, v in enumerate(t.values) if any(v)]
-        for name, said, got in (("strings", ns, len(t.strings)), ("frames", nf, len(t.frames)),
-                                ("nodes", nn, len(t.frame)), ("stacks", nk, len(t.stacks)),
-                                ("sites", ng, len(live))):
-            check(said == got, "END counts %d %s, but %d were read" % (said, name, got))
-        for c, col in enumerate(t.columns):
-            check(sum(abs(v[c]) for v in t.values) < 1 << 63,
-                  "the sum of column %s is outside of 64 bits" % col.name.decode())
-        t.hash_all()
-        # CHOICE: two live sites of equal frames, total, domain and size (section 6) are damage
-        seen = {}
-        for i in live:
-            stack, domain, size = t.sites[i]
-            other = seen.setdefault((t.hk[stack], domain, size), stack)
-            check(other == stack or self.content(stack) != self.content(other),
-                  "a site occurs twice, with different nodes")
-        chs = [hash_str(c.name) for c in t.columns]
-        digest = finish_digest((hash_site(t.hk[t.sites[i][0]], t.sites[i][1], t.sites[i][2],
-                                          t.values[i], chs) for i in live), t.meta)
-        check(digest == (d0, d1), "the digest is %016x%016x, not %016x%016x" % (digest + (d0, d1)))
-        return bool(flags & 1), digest
-
-    def content(self, stack):
-        t = self.t
-        node, length, total = t.stacks[stack]
-        frames = [t.frames[f] for f in t.path(node, length)]
-        return total, [(t.strings[f], l, t.strings[u - 1] if u else None) for f, l, u in frames]
-
-
-# ---------------------------------------------------------------- file (2)
-
-Section = namedtuple("Section", "tag codec index offset body raw")
-
-
-def check_header(data, pos):
-    """-> (version, lowest reader version, flags)"""
-    head = data[pos:pos + 20]
-    if head[:8] != MAGIC[:len(head)]:
-        raise SnapError("damaged", pos, "a member does not begin with the magic")
-    if len(head) < 20:
-        raise SnapError("truncated", len(data), "the input ends in a member header")
-    version, minreader, flags, crc = struct.unpack("<HHII", head[8:])
-    if zlib.crc32(head[:16]) != crc:
-        raise SnapError("damaged", pos, "the checksum of the member header does not match")
-    if minreader > VERSION:
-        raise SnapError("unsupported", pos, "needs a reader of version %d" % minreader)
-    if version < 1 or minreader < 1:   # CHOICE: there is no version 0
-        raise SnapError("damaged", pos, "format version 0")
-    if flags & 0xFFFC:
-        raise SnapError("unsupported", pos, "a reserved bit is set in the member header")
-    return version, minreader, flags
-
-
-def walk(data, pos):
-    """-> (sections, position after END, None), or (sections before it, None, SnapError)"""
-    found = []
-
-    def stop(kind, offset, message):
-        return found, None, SnapError(kind, offset, message)
-
-    while True:
-        head = data[pos:pos + 24]
-        if len(head) < 24:
-            return stop("truncated", len(data), "the input ends before the END of a member")
-        tag, codec, sflags, index, stored, raw, bodycrc, headcrc = struct.unpack("<4sBBHIIII", head)
-        if zlib.crc32(head[:20]) != headcrc:
-            return stop("damaged", pos, "the checksum of a section header does not match")
-        name = tag.decode("latin-1")
-        # CHOICE: a rule that the header breaks is found before the body is looked at
-        if sflags & 0x0E:
-            return stop("unsupported", pos, "a reserved bit is set in section %r" % name)
-        if sflags & 1 and tag not in RANK:
-            return stop("unsupported", pos, "section %r is unknown and must be known" % name)
-        if codec > 1:   # CHOICE: in unknown sections too
-            return stop("unsupported", pos, "codec %d of section %r is unknown" % (codec, name))
-        if raw > MAX_RAW:
-            return stop("damaged", pos, "section %r is longer than 4194304 bytes" % name)
-        if raw != stored if codec == 0 else (raw > 32 * stored or stored > raw + 1024):
-            return stop("damaged", pos, "the lengths of section %r do not agree" % name)
-        if tag == b"END " and (codec or raw != 64):
-            return stop("damaged", pos, "section 'END ' is not 64 stored bytes")
-        body = data[pos + 24:pos + 24 + stored]
-        if len(body) < stored:
-            return stop("truncated", len(data), "the input ends in section %r" % name)
-        if zlib.crc32(body) != bodycrc:
-            return stop("damaged", pos, "the checksum of section %r does not match" % name)
-        found.append(Section(tag, codec, index, pos, body, raw))
-        pos += 24 + stored
-        if tag == b"END ":
-            return found, pos, None
-
-
 def read_members(data):
     """Iterator of Member; raises SnapError at the first defect."""
     data = bytes(data)
     pos, number, more, tables = 0, 0, True, None
     while pos < len(data):
-        start = pos
-        version, minreader, flags = check_header(data, start)
-        if flags & 1 and tables is None:
-            raise SnapError("damaged", start, "the first member continues a series")
-        if not flags & 1:
-            tables = Tables()
         number += 1
-        sections, pos, error = walk(data, start + 20)
-        known = [s for s in sections if s.tag in RANK]
-        packed = [s for s in known if s.codec]
-        bodies = dict(zip((s.offset for s in packed),
-                          unpack_all([(s.body, s.raw) for s in packed])))
-        reader = MemberReader(tables, bool(flags & 1))
-        for s in known:
-            body = bodies.get(s.offset, s.body)
-            if isinstance(body, str):
-                raise SnapError("damaged", s.offset, body)
-            reader.feed(s.tag, s.index, body, s.offset)
-        if error:
-            raise error
-        member = Member(number, start, version, minreader, flags, tables)
-        more, digest = reader.END(sections[-1].body)
-        member._close(more, digest)
+        member = Member(data, pos, number, tables)
+        pos, more, tables = member.pos, member.more, member.tables
         yield member
     if more:
-        raise SnapError("truncated", len(data), "another member must follow" if number
-                        else "the input is empty")
+        raise SnapError("truncated", pos, "another member must follow" if number else "the input is empty")
 
 
 def main(argv):
-    args = [a for a in argv if a != "--sites"]
-    if len(args) != 1 or (args[0] != "-" and args[0].startswith("-")):
+    files = [a for a in argv if a != "--sites"]
+    if len(files) != 1 or (files[0] != "-" and files[0].startswith("-")):
         sys.stderr.write("usage: snapdump.py [--sites] FILE\n")
-        return 64
+        return 2
     try:
-        if args[0] == "-":
-            data = sys.stdin.buffer.read()
-        else:
-            with open(args[0], "rb") as f:
-                data = f.read()
+        with (sys.stdin.buffer if files[0] == "-" else open(files[0], "rb")) as f:
+            data = f.read()
+        prefetch([data])
         for member in read_members(data):
             print(member.to_json("--sites" in argv), flush=True)
-    except SnapError as e:
-        sys.stderr.write("snapdump.py: %s: %s\n" % (args[0], e))
+    except (SnapError, OSError) as e:
+        sys.stderr.write("snapdump.py: %s: %s\n" % (files[0], e))
         return 2
-    except OSError as e:
-        sys.stderr.write("snapdump.py: %s: %s\n" % (args[0], e))
-        return 1
     return 0
 
 

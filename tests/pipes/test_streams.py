@@ -14,10 +14,19 @@ from running import ToolCase, environment
 
 # Each writes to standard output.
 WRITERS = (
-    "snaptop after.pickle", "snaptop --json after.pickle", "snaptop --tsv after.pickle",
-    "snaptop --format tracemalloc after.pickle", "snapcat after.pickle", "snapdiff before.pickle after.pickle",
-    "snapdiff --fail-over 1 before.pickle after.pickle", "snapinfo after.pickle", "snapinfo --json after.pickle",
-    "snapinfo --check after.pickle", "snapinfo --salvage series.snap", "snaptop --help", "snaptop --version",
+    "snaptop after.pickle",
+    "snaptop --json after.pickle",
+    "snaptop --tsv after.pickle",
+    "snaptop --format tracemalloc after.pickle",
+    "snapcat after.pickle",
+    "snapdiff before.pickle after.pickle",
+    "snapdiff --fail-over 1 before.pickle after.pickle",
+    "snapinfo after.pickle",
+    "snapinfo --json after.pickle",
+    "snapinfo --check after.pickle",
+    "snapinfo --salvage series.snap",
+    "snaptop --help",
+    "snaptop --version",
 )
 
 
@@ -31,15 +40,19 @@ class Streams(ToolCase):
         for line in WRITERS:
             with self.subTest(line=line):
                 result = self.shell(f"{line} -q >/dev/full")
-                self.assertEqual((result.status, result.err.splitlines()[-1]),
-                                 (2, f"{line.split()[0]}: standard output: cannot write: No space left on device"))
+                self.assertEqual(
+                    (result.status, result.err.splitlines()[-1]),
+                    (2, f"{line.split()[0]}: standard output: cannot write: No space left on device"),
+                )
 
     def test_closed_output(self):
         for line in WRITERS:
             with self.subTest(line=line):
                 result = self.shell(f"{line} -q >&-")
-                self.assertEqual((result.status, result.err.splitlines()[-1]),
-                                 (2, f"{line.split()[0]}: standard output: cannot write: Bad file descriptor"))
+                self.assertEqual(
+                    (result.status, result.err.splitlines()[-1]),
+                    (2, f"{line.split()[0]}: standard output: cannot write: Bad file descriptor"),
+                )
 
     def test_closed_output_that_is_not_used(self):
         result = self.shell("snapcat -o a.snap after.pickle >&- && snapinfo --check a.snap")
@@ -57,7 +70,9 @@ class Streams(ToolCase):
         for tool in ("snapcat", "snapdiff", "snapinfo", "snaptop"):
             result = self.shell(f"{tool} <&-")
             self.assertEqual((result.status, result.out), (2, b""))
-            self.assertEqual(result.err, f"{tool}: standard input: offset 0: cannot read: Bad file descriptor\n")
+            self.assertEqual(
+                result.err, f"{tool}: standard input: offset 0: cannot read: Bad file descriptor\n"
+            )
 
     def test_input_is_a_folder(self):
         for tool in ("snapcat", "snapdiff", "snapinfo", "snaptop"):
@@ -73,12 +88,20 @@ class Streams(ToolCase):
 
     def test_a_reader_that_left_ends_the_tool_quietly(self):
         """Also where the parent ignores SIGPIPE, as services and Python do."""
-        dumps.write(self.folder / "big.pickle", *((1, size, f"m{size}.py:{size}") for size in range(1, 30000)))
+        dumps.write(
+            self.folder / "big.pickle", *((1, size, f"m{size}.py:{size}") for size in range(1, 30000))
+        )
         for line in ("snapcat big.pickle", "snaptop --json 0 big.pickle", "snaptop 0 big.pickle"):
             for restore in (False, True):
                 with self.subTest(line=line, restore=restore):
-                    process = subprocess.Popen(line.split(), cwd=self.folder, env=environment(), stdout=subprocess.PIPE,
-                                               stderr=subprocess.PIPE, restore_signals=restore)
+                    process = subprocess.Popen(
+                        line.split(),
+                        cwd=self.folder,
+                        env=environment(),
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.PIPE,
+                        restore_signals=restore,
+                    )
                     process.stdout.close()
                     err = process.stderr.read()
                     process.stderr.close()
@@ -92,11 +115,21 @@ class Streams(ToolCase):
 
     def test_process_substitution(self):
         result = self.shell("snapdiff <(snapcat before.pickle) <(snapcat after.pickle) | snaptop --tsv 1")
-        self.assertEqual(result, (0, b"#size\tcount\tsize_diff\tcount_diff\tfile\tline\tfunction\n"
-                                     b"45000\t45\t42000\t42\t/srv/app/shop/client.py\t31\t\n", ""))
+        self.assertEqual(
+            result,
+            (
+                0,
+                b"#size\tcount\tsize_diff\tcount_diff\tfile\tline\tfunction\n"
+                b"45000\t45\t42000\t42\t/srv/app/shop/client.py\t31\t\n",
+                "",
+            ),
+        )
 
     def test_stages_compose(self):
-        result = self.shell("snapcat before.pickle after.pickle | snapdiff | snapcat | snapcat --no-history | snaptop --tsv -s count-diff 1")
+        result = self.shell(
+            "snapcat before.pickle after.pickle | snapdiff | snapcat | snapcat --no-history |"
+            " snaptop --tsv -s count-diff 1"
+        )
         self.assertEqual(result.out.splitlines()[1], b"45000\t45\t42000\t42\t/srv/app/shop/client.py\t31\t")
 
 

@@ -21,9 +21,17 @@ time.sleep(600)
 """
 
 READERS = (
-    ("snaptop",), ("snaptop", "--json", "0"), ("snaptop", "--format", "tracemalloc"), ("snapcat",),
-    ("snapcat", "-o", "out.snap"), ("snapcat", "--merge", "-o", "out.snap"), ("snapinfo",), ("snapinfo", "--json"),
-    ("snapinfo", "--check"), ("snapdiff", "-", "before.pickle", "-o", "out.snap"), ("snapdiff", "before.pickle", "-"),
+    ("snaptop",),
+    ("snaptop", "--json", "0"),
+    ("snaptop", "--format", "tracemalloc"),
+    ("snapcat",),
+    ("snapcat", "-o", "out.snap"),
+    ("snapcat", "--merge", "-o", "out.snap"),
+    ("snapinfo",),
+    ("snapinfo", "--json"),
+    ("snapinfo", "--check"),
+    ("snapdiff", "-", "before.pickle", "-o", "out.snap"),
+    ("snapdiff", "before.pickle", "-"),
     ("snapdiff",),
 )
 
@@ -40,16 +48,28 @@ class Truncation(ToolCase):
         self.assertEqual(self.files(), ["after.pickle", "before.pickle"])
         if result.stdout:
             self.assertEqual(tool, "snapcat")
-            self.expect_failure("snapinfo", stdin=result.stdout, err="snapinfo: standard input: offset .*truncated.*")
+            self.expect_failure(
+                "snapinfo", stdin=result.stdout, err="snapinfo: standard input: offset .*truncated.*"
+            )
 
     def test_killed_upstream(self):
         for command in READERS:
             stream = self.expect("snapcat", "after.pickle", "before.pickle")
             with self.subTest(command=command):
-                upstream = subprocess.Popen([sys.executable, "-c", STALLED], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                            stderr=subprocess.PIPE)
-                downstream = subprocess.Popen(command, cwd=self.folder, env=environment(), stdin=upstream.stdout,
-                                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                upstream = subprocess.Popen(
+                    [sys.executable, "-c", STALLED],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                )
+                downstream = subprocess.Popen(
+                    command,
+                    cwd=self.folder,
+                    env=environment(),
+                    stdin=upstream.stdout,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                )
                 upstream.stdout.close()
                 upstream.stdin.write(stream[:-40])
                 upstream.stdin.close()
@@ -59,15 +79,19 @@ class Truncation(ToolCase):
                 out, err = downstream.communicate(timeout=60)
                 upstream.stderr.close()
                 upstream.wait()
-                self.expect_truncated(command[0], subprocess.CompletedProcess(command, downstream.returncode, out, err))
+                self.expect_truncated(
+                    command[0], subprocess.CompletedProcess(command, downstream.returncode, out, err)
+                )
 
     def test_upstream_that_fails_in_the_second_snapshot(self):
         """It has written the first one whole, and its reader must not take that for all."""
         for command in READERS:
             with self.subTest(command=command):
                 result = self.shell(f"snapcat before.pickle none.pickle 2>/dev/null | {' '.join(command)}")
-                self.expect_truncated(command[0], subprocess.CompletedProcess(command, result.status, result.out,
-                                                                              result.err.encode()))
+                self.expect_truncated(
+                    command[0],
+                    subprocess.CompletedProcess(command, result.status, result.out, result.err.encode()),
+                )
 
     def test_upstream_that_writes_nothing(self):
         for command in READERS:
@@ -78,7 +102,9 @@ class Truncation(ToolCase):
                 self.assertEqual(self.files(), ["after.pickle", "before.pickle"])
 
     def test_every_tool_of_a_pipe_fails(self):
-        result = self.shell("snapcat none.pickle | snapcat | snapdiff before.pickle - | snaptop; echo ${PIPESTATUS[@]}")
+        result = self.shell(
+            "snapcat none.pickle | snapcat | snapdiff before.pickle - | snaptop; echo ${PIPESTATUS[@]}"
+        )
         self.assertEqual(result.out, b"2 2 2 2\n")
         self.assertEqual(len(result.err.splitlines()), 4)
 
