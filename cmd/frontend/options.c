@@ -7,13 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <snap/status.h>
+#include <snap/reader.h>
 
 #include "messages.h"
 #include "numbers.h"
 #include "terminal.h"
-
-#define FORMAT_VERSION 1
 
 /* In the order of --help. */
 static const struct option_row {
@@ -95,7 +93,7 @@ static void show_help(const struct tool *tool)
 
 static void show_version(const struct tool *tool)
 {
-	printf("%s %s (libsnap %s, format %d)\n", tool->name, snap_version(), snap_version(), FORMAT_VERSION);
+	printf("%s %s (libsnap %s, format %d)\n", tool->name, snap_version(), snap_version(), SNAP_FORMAT_VERSION);
 }
 
 /* A letter as "-x", a word as it was typed. */

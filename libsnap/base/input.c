@@ -60,7 +60,7 @@ static void look_at_file(struct snap_input *in, const struct stat *st)
 
 enum snap_status snap_input_open(struct snap_input **out, const char *path, struct snap_error *err)
 {
-	struct snap_input *in;
+	struct snap_input *in = NULL;
 	enum snap_status status = input_new(&in, true, err);
 	if (status < 0)
 		return status;
@@ -90,7 +90,7 @@ enum snap_status snap_input_open(struct snap_input **out, const char *path, stru
 
 enum snap_status snap_input_from_memory(struct snap_input **out, const void *bytes, size_t size, struct snap_error *err)
 {
-	struct snap_input *in;
+	struct snap_input *in = NULL;
 	enum snap_status status = input_new(&in, false, err);
 	if (status < 0)
 		return status;
@@ -106,7 +106,7 @@ enum snap_status snap_input_from_function(struct snap_input **out,
                                           void (*close_it)(void *context), void *context,
                                           struct snap_error *err)
 {
-	struct snap_input *in;
+	struct snap_input *in = NULL;
 	enum snap_status status = input_new(&in, true, err);
 	if (status < 0) {
 		if (close_it != NULL)

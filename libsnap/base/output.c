@@ -234,7 +234,7 @@ static enum snap_status open_temporary(struct snap_output *o, const struct stat 
 
 enum snap_status snap_output_create(struct snap_output **out, const char *path, struct snap_error *err)
 {
-	struct snap_output *o;
+	struct snap_output *o = NULL;
 	enum snap_status status = output_new(&o, err);
 	if (status < 0)
 		return status;
@@ -282,7 +282,7 @@ failed:
 
 enum snap_status snap_output_to_fd(struct snap_output **out, int fd, struct snap_error *err)
 {
-	struct snap_output *o;
+	struct snap_output *o = NULL;
 	enum snap_status status = output_new(&o, err);
 	if (status < 0)
 		return status;
@@ -293,7 +293,7 @@ enum snap_status snap_output_to_fd(struct snap_output **out, int fd, struct snap
 
 enum snap_status snap_output_to_memory(struct snap_output **out, struct snap_error *err)
 {
-	struct snap_output *o;
+	struct snap_output *o = NULL;
 	enum snap_status status = output_new(&o, err);
 	if (status < 0)
 		return status;

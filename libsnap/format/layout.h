@@ -6,7 +6,6 @@
 
 #define SNAP_MAGIC "\x89SNP\r\n\x1a\n"
 #define SNAP_MAGIC_SIZE 8
-#define SNAP_FORMAT_VERSION 1
 #define SNAP_MIN_READER 1
 
 #define SNAP_HEADER_SIZE 20

@@ -18,6 +18,7 @@ struct snap_reader {
 	struct snap_member_info info;
 	struct snap_section_size sizes[SIZES_MAX];
 	bool more;                 /* the member before says that another follows */
+	bool in_member;            /* its header was right and its END was not reached yet */
 	bool in_member;            /* the decoder has begun the member of `info` */
 	enum snap_status over;     /* what every further call comes to, with `why` */
 	struct snap_error why;
@@ -99,6 +100,7 @@ static enum snap_status read_member(struct snap_reader *r, struct snap_error *er
 		return snap_fail(err, SNAP_ERR_TRUNCATED, header.offset, "the file ends before the next snapshot");
 	if (status != SNAP_OK)
 		return status;
+	r->in_member = true;
 	r->info = (struct snap_member_info){.offset = header.offset,
 	                                    .version = header.version,
 	                                    .min_reader = header.min_reader,
@@ -120,6 +122,7 @@ static enum snap_status read_member(struct snap_reader *r, struct snap_error *er
 		err->offset = section.offset;
 	if (status < 0)
 		return status;
+	r->in_member = false;
 	r->info.stored = snap_input_offset(r->in) - header.offset;
 	struct snap_end end = snap_decoder_end(r->decoder);
 	r->more = end.more;

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <zstd.h>
 
+#include <snap/reader.h>
+
 #include "base/crc32.h"
 #include "format/layout.h"
 

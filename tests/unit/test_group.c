@@ -304,6 +304,7 @@ TEST(deep_stacks)
 	static const struct shape shapes[] = {
 		{"deep", 3, 2, 10, 6, 60, 80, 700, 2, {300, 600}, 5, 40, 1, 10, 4, TOLD_PLAIN, false},
 		{"deeper", 3, 0, 10, 40, 20, 30, 3000, 2, {0, 2500}, 0, 5, 1, 10, 4, TOLD_PLAIN, false},
+		{"far apart", 90, 0, 50000, 900, 24, 30, 4000, 2, {1500, 2500}, 0, 0, 1, 10, 4, TOLD_PLAIN, false},
 		{"cycles", 2, 0, 5, 5, 80, 100, 90, 1, {7, 25}, 0, 0, 1, 10, 4, TOLD_PLAIN, false},
 	};
 	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)

@@ -30,7 +30,7 @@ SNAP_API enum snap_status snap_meta_set_text(struct snap_meta *meta, const char 
                                              struct snap_error *err);
 SNAP_API enum snap_status snap_meta_set_format(struct snap_meta *meta, const char *key, struct snap_error *err,
                                                const char *format, ...) SNAP_PRINTF(4, 5);
-/* Removes a key if it is there. */
+/* Removes a key if it is there. `key` must not be borrowed from the metadata themselves. */
 SNAP_API void snap_meta_remove(struct snap_meta *meta, const char *key);
 
 SNAP_API size_t snap_meta_count(const struct snap_meta *meta);

@@ -8,11 +8,15 @@
 
 struct snap_reader;
 
+/* The format version this library writes, and the highest it reads for sure. */
+#define SNAP_FORMAT_VERSION 1
+
 struct snap_reader_options {
 	struct snap_limits limits;
-	bool check;   /* verify digests and canonical order as well; costs about as much as decoding */
+	bool check;   /* verify digests as well */
 	bool salvage; /* a truncated or damaged member gives what its whole sections hold, with the metadata
-	                 key `partial`, and ends the reading; see snap_reader_damage */
+	                 key `partial`, and ends the reading; where nothing of it is whole the reading ends
+	                 behind the members before it; see snap_reader_damage */
 };
 
 /* The input is taken, also on failure. `options` may be NULL. SNAP_ERR_UNSUPPORTED when the bytes do
@@ -28,7 +32,8 @@ SNAP_API enum snap_status snap_reader_next(struct snap_reader *r, struct snap_sn
 /* Reads over the next snapshot without handing it out. */
 SNAP_API enum snap_status snap_reader_skip(struct snap_reader *r, struct snap_error *err);
 
-/* With `salvage`: why the last snapshot is partial; status SNAP_OK if it is not. Borrowed. */
+/* With `salvage`: why the last snapshot is partial, or why there is none behind the last; status SNAP_OK
+ * when all was whole. Borrowed. */
 SNAP_API const struct snap_error *snap_reader_damage(const struct snap_reader *r);
 
 /* Space that sections of one tag take in the member read last. */
@@ -55,7 +60,7 @@ SNAP_API struct snap_member_info snap_reader_member(const struct snap_reader *r)
 
 SNAP_API void snap_reader_close(struct snap_reader *r); /* takes NULL */
 
-/* Whether bytes begin as .snap does (or are a proper beginning of the magic). */
+/* Whether bytes begin as .snap does, or are a beginning of the magic of at least one byte. */
 SNAP_API bool snap_reader_sniff(const uint8_t *bytes, size_t size);
 
 #endif
