@@ -35,9 +35,13 @@ void snap_vector_free_(void **at, size_t *count, size_t *capacity, size_t elemen
 	                                                (need), (budget), (err)))
 
 /* Appends one element; evaluates to a status. */
-#define snap_vector_push(v, value, budget, err)                                                     \
-	(snap_vector_reserve((v), (v)->count + 1, (budget), (err)) < 0 ? SNAP_ERR_NOMEM             \
-	                                                               : ((v)->at[(v)->count++] = (value), SNAP_OK))
+#define snap_vector_push(v, value, budget, err)                                                             \
+	__extension__({                                                                                     \
+		enum snap_status push_status_ = snap_vector_reserve((v), (v)->count + 1, (budget), (err));  \
+		if (push_status_ == SNAP_OK)                                                                \
+			(v)->at[(v)->count++] = (value);                                                    \
+		push_status_;                                                                               \
+	})
 
 /* Frees, gives the bytes back to the budget (may be NULL), leaves an empty vector. */
 #define snap_vector_free(v, budget) \

@@ -18,7 +18,6 @@ struct snap_reader {
 	struct snap_member_info info;
 	struct snap_section_size sizes[SIZES_MAX];
 	bool more;                 /* the member before says that another follows */
-	bool in_member;            /* its header was right and its END was not reached yet */
 	bool in_member;            /* the decoder has begun the member of `info` */
 	enum snap_status over;     /* what every further call comes to, with `why` */
 	struct snap_error why;
@@ -100,7 +99,6 @@ static enum snap_status read_member(struct snap_reader *r, struct snap_error *er
 		return snap_fail(err, SNAP_ERR_TRUNCATED, header.offset, "the file ends before the next snapshot");
 	if (status != SNAP_OK)
 		return status;
-	r->in_member = true;
 	r->info = (struct snap_member_info){.offset = header.offset,
 	                                    .version = header.version,
 	                                    .min_reader = header.min_reader,
@@ -174,9 +172,10 @@ static enum snap_status next(struct snap_reader *r, struct snap_snapshot **out)
 		}
 		return status;
 	}
-	if (status == SNAP_ERR_TRUNCATED || status == SNAP_ERR_DAMAGED)
-		if (r->options.salvage && out != NULL && r->in_member)
-			return salvage(r, out);
+	/* Where nothing of a member is whole, the members before it were all there is. */
+	bool salvageable = status == SNAP_ERR_TRUNCATED || status == SNAP_ERR_DAMAGED;
+	if (salvageable && r->options.salvage && out != NULL && r->in_member)
+		return salvage(r, out);
 	return status;
 }
 

@@ -69,12 +69,17 @@ class Bench:
         self.python = options.python
         self.runs = options.runs
         self.slow = options.slow
-        self.decode_helper = options.decode or os.path.join(os.path.dirname(os.path.normpath(options.bin)), "tests", "bench_decode")
+        self.decode_helper = options.decode or self.helper("bench_decode")
         self.targets = Targets()
-        self.launcher = Launcher(options.data)
+        self.launcher = Launcher(self.helper("measure"), options.data)
 
     def tool(self, name):
         return os.path.join(self.bin, name)
+
+    def helper(self, name):
+        tests = os.path.join(os.path.dirname(os.path.normpath(self.bin)), "tests")
+        beside = os.path.join(tests, name)
+        return beside if os.path.exists(beside) else os.path.join(tests, "bench", name)
 
     def file(self, name):
         return os.path.join(self.data, name)
@@ -253,7 +258,7 @@ def main():
     parser.add_argument("--bin", default="build/bin", help="folder of the tools (default: build/bin)")
     parser.add_argument("--data", default="build/bench", help="folder for dumps and results (default: build/bench)")
     parser.add_argument("--python", default=sys.executable, help="the Python to compare with (default: this one)")
-    parser.add_argument("--decode", metavar="PROGRAM", help="prints decode_ns and zstd_ns (default: BIN/../tests/bench_decode)")
+    parser.add_argument("--decode", metavar="PROGRAM", help="prints decode_ns and zstd_ns (default: bench_decode in BIN/../tests)")
     parser.add_argument("--runs", type=int, default=5, help="times that each side runs (default: 5)")
     parser.add_argument("--quick", action="store_true", help="only the dumps of a hundred thousand blocks")
     parser.add_argument("--slow", action="store_true", help="zstd -19 of large dumps as well; its result is kept")

@@ -8,6 +8,8 @@ set -eu
 build=$1
 shift
 jobs=${FUZZ_JOBS:-$(nproc)}
+# Long inputs are slow, and what is wrong shows in short ones; the replay in `make test` has no limit.
+length=${FUZZ_LENGTH:-4096}
 if [ $# -eq 0 ]; then
     for program in "$build"/tests/fuzz/fuzz_*; do
         set -- "$@" "$(basename "$program")"
@@ -35,9 +37,11 @@ for target; do
     i=0
     while [ "$i" -lt "$jobs" ]; do
         i=$((i + 1))
-        "$build/tests/fuzz/$target" -runs="$runs" -max_total_time="$FUZZ_SECONDS" -reload=10 -timeout=10 \
-            -rss_limit_mb=1024 -malloc_limit_mb=512 -print_final_stats=1 -use_value_profile=1 \
-            -artifact_prefix="$found/" "$@" >"$log.$i" 2>&1 &
+        # Every other process looks at the values compared as well: slower, but it finds magic numbers.
+        "$build/tests/fuzz/$target" -runs="$runs" -max_total_time="$FUZZ_SECONDS" -max_len="$length" \
+            -timeout=60 -report_slow_units=30 -rss_limit_mb=1024 -malloc_limit_mb=512 \
+            -use_value_profile=$((i % 2)) -reload=10 -print_final_stats=1 -artifact_prefix="$found/" \
+            "$@" >"$log.$i" 2>&1 &
         pids="$pids $!"
     done
     bad=0

@@ -672,26 +672,21 @@ class Member:
         t.root_depth.update(zip(roots, depths or [1] * len(roots)))
         need(all(t.depth(node) <= MAX_DEPTH for node in range(old, len(t.frame))), "a node is too deep")
 
-    def add_stack(self, node, length, total):
-        t = self.tables
-        need(node < len(t.frame), "a stack of no node")
-        need(1 <= length <= t.height[node], "a stack is longer than the path of its node or empty")
-        need(total == 0 or length <= total <= MAX_DEPTH, "a total below the length or too large")
-        t.stacks.append((node, length, total))
-
     def read_stacks(self):
-        t = self.tables
-        told = self.ascending("STKD", self.old_nodes, "a stack of no old node") if self.continues else []
-        for node in told + self.with_stack:
-            self.add_stack(*t.rule(node))
-        before, node = None, 0
+        t, node, told = self.tables, 0, []
+        by_rule = self.ascending("STKD", self.old_nodes, "a stack of no old node") if self.continues else []
+        by_rule += self.with_stack
         for step, length, total in self.told("STKX", 3):
             node += step
-            row = node, length, total
-            need(before is None or before < row, "stacks do not ascend")
-            self.add_stack(*row)
-            need(row != t.rule(node), "a stack in STKX follows the rule")
-            before = row
+            need(node < len(t.frame), "a stack of no node")
+            need(1 <= length <= t.height[node], "a stack is longer than the path of its node or empty")
+            need(total == 0 or length <= total <= MAX_DEPTH, "a total below the length or too large")
+            need(not told or told[-1] < (node, length, total), "stacks do not ascend")
+            need(t.rule(node) != (node, length, total), "a stack in STKX follows the rule")
+            told.append((node, length, total))
+        for node in by_rule:
+            need(t.rule(node)[1] <= t.height[node], "a stack of the rule is longer than the path of its node")
+        t.stacks += [t.rule(node) for node in by_rule] + told
         self.limit(t.stacks, "stacks")
 
     def column_sections(self, tag, count):

@@ -92,7 +92,7 @@ static void check_whole_members(const struct sample *sample, size_t size)
 
 TEST(every_prefix_of_a_single_file)
 {
-	for (size_t i = 0; i < SMALL_SHAPES; i++)
+	for (size_t i = 0; i < SMALL_SHAPES; i += 2)
 		for (int level = 0; level <= 3; level += 3) {
 			const struct shape shape = tiny(&small_shapes[i]);
 			struct sample s = new_sample(&shape, 1, level);
@@ -108,7 +108,7 @@ TEST(every_prefix_of_a_single_file)
 
 TEST(every_prefix_of_a_series)
 {
-	for (size_t i = 0; i < SMALL_SHAPES; i += 3)
+	for (size_t i = 1; i < SMALL_SHAPES; i += 5)
 		for (int level = 0; level <= 3; level += 3) {
 			const struct shape shape = tiny(&small_shapes[i]);
 			struct sample s = new_sample(&shape, MEMBERS_MAX, level);
@@ -146,10 +146,10 @@ TEST(every_flipped_bit)
 {
 	for (size_t i = 0; i < SMALL_SHAPES; i += 2)
 		for (int level = 0; level <= 3; level += 3) {
-			/* Two of them whole, of the others some bytes. */
+			/* One of them whole, of the others some bytes. */
 			const struct shape shape = tiny(&small_shapes[i]);
 			struct sample s = new_sample(&shape, i % 4 == 0 ? 1 : 2, level);
-			size_t step = i == 8 || i == 14 ? 1 : s.p.size / 61;
+			size_t step = i == 8 ? 1 : s.p.size / 31;
 			for (size_t at = 0; at < s.p.size; at += step)
 				for (unsigned bit = 0; bit < 8; bit++) {
 					struct snap_snapshot *back[4];
@@ -265,7 +265,7 @@ TEST(salvage_of_every_prefix)
 		for (int level = 0; level <= 3; level += 3) {
 			const struct shape shape = tiny(&small_shapes[i]);
 			struct sample s = new_sample(&shape, MEMBERS_MAX, level);
-			size_t step = i % 4 == 0 ? 1 : 7;
+			size_t step = i == 4 || i == 8 ? 1 : 13;
 			size_t whole = 0;
 			for (size_t size = 0; size < s.p.size; size += step) {
 				while (s.ends[whole] <= size)
@@ -300,10 +300,10 @@ TEST(salvage_of_changed_bytes)
 /* With several groups of sites what is whole of them is saved. */
 TEST(salvage_of_many_sites)
 {
-	static const struct shape many = {"many", 300, 0, 900, 20000, 60000, 210000, 6, 30, {0, 4}, 5, 5, 3, 16, 8, TOLD_PLAIN, false};
+	static const struct shape many = {"many", 300, 0, 900, 20000, 40000, 150000, 6, 30, {0, 4}, 5, 5, 3, 16, 8, TOLD_PLAIN, false};
 	struct sample s = new_sample(&many, 1, 3);
 	size_t before = 0;
-	for (size_t group = 0; group < 3; group++) {
+	for (size_t group = 0; group < 2; group++) {
 		size_t at = packed_find(s.p.bytes, s.p.size, "SITT", group);
 		if (!CHECK(at != SIZE_MAX))
 			break;

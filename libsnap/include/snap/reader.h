@@ -15,8 +15,8 @@ struct snap_reader_options {
 	struct snap_limits limits;
 	bool check;   /* verify digests as well */
 	bool salvage; /* a truncated or damaged member gives what its whole sections hold, with the metadata
-	                 key `partial`, and ends the reading; where nothing of it is whole the reading ends
-	                 behind the members before it; see snap_reader_damage */
+	                 key `partial`, and ends the reading; see snap_reader_damage. Where nothing of the
+	                 member is whole, the call fails as without it */
 };
 
 /* The input is taken, also on failure. `options` may be NULL. SNAP_ERR_UNSUPPORTED when the bytes do
@@ -32,8 +32,7 @@ SNAP_API enum snap_status snap_reader_next(struct snap_reader *r, struct snap_sn
 /* Reads over the next snapshot without handing it out. */
 SNAP_API enum snap_status snap_reader_skip(struct snap_reader *r, struct snap_error *err);
 
-/* With `salvage`: why the last snapshot is partial, or why there is none behind the last; status SNAP_OK
- * when all was whole. Borrowed. */
+/* With `salvage`: why the last snapshot is partial; status SNAP_OK if it is not. Borrowed. */
 SNAP_API const struct snap_error *snap_reader_damage(const struct snap_reader *r);
 
 /* Space that sections of one tag take in the member read last. */
