@@ -25,27 +25,66 @@ static bool is_live(const struct snap_snapshot *s, size_t site)
 	return false;
 }
 
-/* Marks by 0 what is needed, site by site down to the strings. */
-static void mark(struct renumbering *r)
+/* Marks by 0 the nodes that live stacks show. From deep to shallow, by counting, because a parent may
+ * have any number. */
+static enum snap_status mark_nodes(struct renumbering *r, struct snap_error *err)
 {
 	const struct snap_snapshot *s = r->from;
-	for (size_t i = 0; i < s->site_stack.count; i++) {
-		uint32_t stack = s->site_stack.at[i];
-		if (r->stack[stack] == 0 || !is_live(s, i))
-			continue;
-		r->stack[stack] = 0;
-		for (uint32_t n = s->stack_node.at[stack]; n != SNAP_NONE && r->node[n] != 0;
-		     n = s->node_parent.at[n]) {
-			r->node[n] = 0;
-			r->frame[s->node_frame.at[n]] = 0;
-		}
+	size_t nodes = s->node_parent.count, levels = (size_t)SNAP_DEPTH_MAX + 2;
+	uint32_t *begin = calloc(levels, sizeof *begin);
+	uint16_t *need = calloc(nodes + 1, sizeof *need); /* how many frames from here up are shown */
+	if (begin == NULL || need == NULL) {
+		free(begin);
+		free(need);
+		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 	}
-	for (size_t i = 0; i < s->frame_file.count; i++)
+	for (size_t i = 0; i < s->stack_node.count; i++) {
+		uint16_t *here = &need[s->stack_node.at[i]];
+		if (r->stack[i] == 0 && *here < s->stack_length.at[i])
+			*here = s->stack_length.at[i];
+	}
+	for (size_t i = 0; i < nodes; i++)
+		begin[s->node_depth.at[i] + 1]++;
+	for (size_t i = 1; i < levels; i++)
+		begin[i] += begin[i - 1];
+	for (uint32_t i = 0; i < nodes; i++)
+		r->order[begin[s->node_depth.at[i]]++] = i;
+	for (size_t i = nodes; i-- > 0;) {
+		uint32_t n = r->order[i], parent = s->node_parent.at[n];
+		if (need[n] == 0)
+			continue;
+		r->node[n] = 0;
+		r->frame[s->node_frame.at[n]] = 0;
+		if (need[n] > 1 && need[parent] < need[n] - 1)
+			need[parent] = (uint16_t)(need[n] - 1);
+	}
+	free(begin);
+	free(need);
+	return SNAP_OK;
+}
+
+/* Marks by 0 what is needed, from sites down to strings. */
+static enum snap_status mark(struct renumbering *r, struct snap_error *err)
+{
+	const struct snap_snapshot *s = r->from;
+	for (size_t i = 0; i < s->site_stack.count; i++)
+		if (is_live(s, i))
+			r->stack[s->site_stack.at[i]] = 0;
+	enum snap_status status = mark_nodes(r, err);
+	for (size_t i = 0; i < s->frame_file.count && status == SNAP_OK; i++)
 		if (r->frame[i] == 0) {
 			r->string[s->frame_file.at[i]] = 0;
 			if (s->frame_function.at[i] != SNAP_NONE)
 				r->string[s->frame_function.at[i]] = 0;
 		}
+	return status;
+}
+
+/* A node whose parent no stack shows becomes a root. */
+static uint32_t parent_of(const struct renumbering *r, uint32_t node)
+{
+	uint32_t parent = r->from->node_parent.at[node];
+	return parent != SNAP_NONE && r->node[parent] != SNAP_NONE ? parent : SNAP_NONE;
 }
 
 struct named_row {
@@ -128,7 +167,7 @@ static enum snap_status order_nodes(struct renumbering *r, struct snap_error *er
 	memset(first_child, 0xff, (2 * nodes + 1) * sizeof *first_child);
 	uint32_t first_root = SNAP_NONE;
 	for (size_t i = count; i-- > 0;) {
-		uint32_t n = rows[i].row, parent = s->node_parent.at[n];
+		uint32_t n = rows[i].row, parent = parent_of(r, n);
 		uint32_t *head = parent == SNAP_NONE ? &first_root : &first_child[parent];
 		r->repeated = r->repeated || (*head != SNAP_NONE && s->node_frame.at[*head] == s->node_frame.at[n] &&
 		                              s->node_depth.at[*head] == s->node_depth.at[n]);
@@ -138,7 +177,7 @@ static enum snap_status order_nodes(struct renumbering *r, struct snap_error *er
 	uint32_t next = 0;
 	enum snap_status status = SNAP_OK;
 	for (uint32_t n = first_root; n != SNAP_NONE && status == SNAP_OK;) {
-		uint32_t parent = s->node_parent.at[n];
+		uint32_t parent = parent_of(r, n);
 		r->node[n] = next++;
 		status = snap_snapshot_push_node(r->to, parent == SNAP_NONE ? SNAP_NONE : r->node[parent],
 		                                 r->frame[s->node_frame.at[n]], s->node_depth.at[n], err);
@@ -147,7 +186,7 @@ static enum snap_status order_nodes(struct renumbering *r, struct snap_error *er
 			continue;
 		}
 		while (n != SNAP_NONE && sibling[n] == SNAP_NONE)
-			n = s->node_parent.at[n];
+			n = parent_of(r, n);
 		if (n != SNAP_NONE)
 			n = sibling[n];
 	}
@@ -299,10 +338,10 @@ enum snap_status snap_snapshot_order(struct snap_snapshot **out, const struct sn
 	struct renumbering r = {.from = from};
 	*out = NULL;
 	enum snap_status status = start(&r, err);
-	if (status == SNAP_OK) {
-		mark(&r);
+	if (status == SNAP_OK)
+		status = mark(&r, err);
+	if (status == SNAP_OK)
 		status = order_strings(&r, err);
-	}
 	if (status == SNAP_OK)
 		status = order_frames(&r, err);
 	if (status == SNAP_OK)

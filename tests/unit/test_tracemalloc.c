@@ -278,7 +278,7 @@ static void check_bad_file(char *field[])
 
 TEST(bad_pickles)
 {
-	CHECK(each_row("bad/pickle", 4, check_bad_file) > 100);
+	CHECK(each_row("bad/pickle", 4, check_bad_file) >= 109);
 }
 
 TEST(old_protocols)
@@ -480,32 +480,59 @@ TEST(longest_name)
 	drop(&b);
 }
 
+/* Stores the last value as the next memo entry, as protocols 4 and 2 do. */
+static void append_put(struct bytes *b, uint32_t *memo, bool numbered)
+{
+	if (!numbered) {
+		OPS(b, "\x94");
+	} else if (*memo < 256) {
+		OPS(b, "q");
+		append_u32(b, *memo);
+		b->size -= 3;
+	} else {
+		OPS(b, "r");
+		append_u32(b, *memo);
+	}
+	++*memo;
+}
+
 /* Many times the buffer, so that every opcode is cut by its end somewhere, through the fast paths and
  * around them. */
-TEST(long_input)
+static void check_long_input(bool four_fields, bool numbered)
 {
 	enum { TRACES = 120000 };
 	struct bytes b = {NULL, 0, 0};
-	OPS(&b, HEAD "(K\0K\x10" FRAME_A FRAME_B "\x86\x94K\x02t\x94");
-	uint32_t memo = 18;
+	/* Two names, two frames, a traceback: entries 12 to 16. */
+	OPS(&b, HEAD "(K\0K\x10" FRAME_A FRAME_B "\x86\x94K\x02t");
+	uint32_t memo = 17;
 	int64_t size = 16;
 	for (uint32_t i = 1; i < TRACES; i++) {
 		if (i % 1000 == 0)
 			OPS(&b, "e\x95\0\0\0\0\0\0\0\0(");
+		if (four_fields)
+			OPS(&b, "(");
 		uint32_t bytes = i % 7 == 0 ? i : i % 300;
 		size += bytes;
-		OPS(&b, "(K\0J");
+		OPS(&b, "K\0J");
 		append_u32(&b, bytes);
 		if (i % 5 == 0) {
 			OPS(&b, "(h\x0cM");
 			append_u32(&b, i % 40000);
 			b.size -= 2;
-			OPS(&b, "\x86\x94h\x0eK\x07\x86\x94j\x0d\0\0\0t\x94K\x03t\x94");
-			memo += 4;
+			OPS(&b, "\x86");
+			append_put(&b, &memo, numbered);
+			OPS(&b, "h\x0eK\x07\x86");
+			append_put(&b, &memo, numbered);
+			OPS(&b, "j\x0d\0\0\0t");
+			append_put(&b, &memo, numbered);
 		} else {
-			OPS(&b, "j\x10\0\0\0K\x02t\x94");
-			memo++;
+			OPS(&b, "j\x10\0\0\0");
 		}
+		if (four_fields)
+			OPS(&b, "K\x03t");
+		else
+			OPS(&b, "\x87");
+		append_put(&b, &memo, numbered);
 	}
 	OPS(&b, TAIL);
 	uint64_t whole[2] = {0, 0}, got[2] = {1, 1};
@@ -521,6 +548,14 @@ TEST(long_input)
 		if (digest_of(&b, steps[i], got))
 			CHECK_MEM(got, sizeof got, whole, sizeof whole);
 	drop(&b);
+}
+
+TEST(long_input)
+{
+	check_long_input(true, false);
+	check_long_input(true, true);
+	check_long_input(false, false);
+	check_long_input(false, true);
 }
 
 /* --- around it --- */

@@ -195,6 +195,10 @@ damaged("frame-of-2-to-the-63", "longer than any file", proto(4), frame_header(1
 damaged("memo-gap", "memo entry 5 is written where 0 is due", proto(2) + text("tracemalloc"), put(5), GOOD[len(proto(4) + name("tracemalloc")):])
 damaged("memo-bomb", "memo entry 4294967295 is written where 0 is due", proto(2) + text("tracemalloc"), long_put(0xFFFFFFFF), STOP)
 damaged("memo-overwritten", "memo entry 0 is written where 1 is due", proto(2) + text("tracemalloc") + put(0), put(0), STOP)
+damaged("memo-gap-in-trace", "memo entry 99 is written where 16 is due",
+        HEAD + FIRST + MARK + int1(0) + int1(200) + get(14) + int1(1) + TUPLE, put(99), SECOND * 4 + TAIL)
+damaged("memo-gap-in-frames", "memo entry 99 is written where 14 is due",
+        HEAD + MARK + int1(0) + int1(200) + MARK + FRAME + get(12) + int1(9) + TUPLE2, put(99), (get(12) + int1(9) + TUPLE2 + MEMOIZE) * 8)
 damaged("memo-not-written", "memo entry 200 is read", HEAD, get(200), TAIL)
 damaged("memo-of-number", "stores a number", HEAD + MARK + int1(0), MEMOIZE, TAIL)
 damaged("memo-of-nothing", "there is none", HEAD + MARK, MEMOIZE, TAIL)
