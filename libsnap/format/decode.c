@@ -346,9 +346,11 @@ static void finish_strings(struct snap_decoder *d, struct cursor *c)
 				return;
 			}
 		}
-		if (more > 0)
+		/* There may be none at all: then `suffix` is NULL. */
+		if (more > 0) {
 			memcpy(bytes + shared, suffix, more);
-		suffix += more;
+			suffix += more;
+		}
 		size = shared + more;
 		c->status = snap_snapshot_push_string(d->t, bytes, size, c->err);
 	}

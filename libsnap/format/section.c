@@ -148,7 +148,8 @@ static enum snap_status read_body(struct snap_sections *r, struct snap_section *
                                   struct snap_error *err)
 {
 	char tag[5];
-	enum snap_status status = snap_vector_reserve(&r->stored, s->stored, NULL, err);
+	/* At least one byte: a body is never NULL. */
+	enum snap_status status = snap_vector_reserve(&r->stored, (size_t)s->stored + 1, NULL, err);
 	if (status == SNAP_OK && s->stored > 0)
 		status = read_all(r, r->stored.at, s->stored, "a section", err);
 	if (status < 0)
@@ -159,7 +160,7 @@ static enum snap_status read_body(struct snap_sections *r, struct snap_section *
 	s->body = r->stored.at;
 	if (s->codec == SNAP_CODEC_STORED)
 		return SNAP_OK;
-	status = snap_vector_reserve(&r->raw, s->size, NULL, err);
+	status = snap_vector_reserve(&r->raw, (size_t)s->size + 1, NULL, err);
 	if (status < 0)
 		return status;
 	size_t size = ZSTD_decompressDCtx(r->zstd, r->raw.at, s->size, r->stored.at, s->stored);

@@ -247,9 +247,11 @@ def introduction(bench, options):
     print("%s, %s, %s, %d cores, load %.1f" % (
         version.decode().strip(), datetime.datetime.now().strftime("%Y-%m-%d %H:%M"), platform.machine(), os.cpu_count(),
         os.getloadavg()[0]))
-    print("Figures of this one run. Whole processes from start to exit, ours and Python's in turns, %d times each; medians," % options.runs)
+    print("Figures of this one run. Whole processes from start to exit, ours and Python's in turns, %d times each; medians,"
+          % options.runs)
     print("ratios pair by pair. Files are in the page cache, output goes to /dev/null. Python's garbage collector is on, as by")
-    print("default; starting Python alone takes %.0f ms of each of its figures. Peak memory of a pipe is that of its largest" % (start * 1e3))
+    print("default; starting Python alone takes %.0f ms of each of its figures. Peak memory of a pipe is that of its largest"
+          % (start * 1e3))
     print("process, with the sum beside it. Times are judged by the worse of wall and processor time.", flush=True)
 
 
@@ -258,7 +260,8 @@ def main():
     parser.add_argument("--bin", default="build/bin", help="folder of the tools (default: build/bin)")
     parser.add_argument("--data", default="build/bench", help="folder for dumps and results (default: build/bench)")
     parser.add_argument("--python", default=sys.executable, help="the Python to compare with (default: this one)")
-    parser.add_argument("--decode", metavar="PROGRAM", help="prints decode_ns and zstd_ns (default: bench_decode in BIN/../tests)")
+    parser.add_argument("--decode", metavar="PROGRAM",
+                        help="prints decode_ns and zstd_ns (default: bench_decode in BIN/../tests)")
     parser.add_argument("--runs", type=int, default=5, help="times that each side runs (default: 5)")
     parser.add_argument("--quick", action="store_true", help="only the dumps of a hundred thousand blocks")
     parser.add_argument("--slow", action="store_true", help="zstd -19 of large dumps as well; its result is kept")

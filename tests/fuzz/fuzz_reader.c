@@ -19,6 +19,13 @@ size_t LLVMFuzzerCustomCrossOver(const uint8_t *one, size_t one_size, const uint
 /* Of libFuzzer; not there when inputs are only replayed. */
 __attribute__((weak)) size_t LLVMFuzzerMutate(uint8_t *bytes, size_t size, size_t max);
 
+/* A few megabytes are freed for each input; keeping hundreds of them costs more than all else. */
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1:quarantine_size_mb=4:max_malloc_fill_size=0:malloc_context_size=8";
+}
+
 enum { SNAPSHOTS_MAX = 64, SECTIONS_MAX = 512, RAW_MAX = 1 << 16 };
 
 #define MUST(condition)                                                                    \
@@ -133,9 +140,9 @@ static void must_check(const uint8_t *bytes, size_t size, const struct reading *
 	free_reading(checked);
 }
 
-static void must_salvage(const uint8_t *bytes, size_t size, const struct reading *plain)
+static void must_salvage(const uint8_t *bytes, size_t size, const struct reading *plain, int checks)
 {
-	for (int check = 0; check < 2; check++) {
+	for (int check = 0; check <= checks; check++) {
 		struct reading *saved = read_all(bytes, size, check, true, 0);
 		MUST(check || (saved->count >= plain->count && saved->count <= plain->count + 1));
 		if (!check && plain->status >= 0)
@@ -248,22 +255,32 @@ static void must_not_differ_from_itself(const struct snap_snapshot *s)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
+	/* What costs most is done for some inputs only, the same ones always. */
+	const uint32_t draw = packed_crc(bytes, size);
 	struct reading *plain = read_all(bytes, size, false, false, 0);
-	must_agree(bytes, size, plain);
-	must_check(bytes, size, plain);
-	must_salvage(bytes, size, plain);
+	if (draw % 4 == 0)
+		must_agree(bytes, size, plain);
+	if (draw % 4 == 1)
+		must_check(bytes, size, plain);
+	if (draw % 2 == 0 || plain->status < 0)
+		must_salvage(bytes, size, plain, draw % 8 == 0);
 	uint64_t work = 0;
 	for (size_t i = 0; i < plain->count; i++)
 		work += frames_of_all_stacks(plain->snapshots[i]);
 	if (work < 100000 && plain->count > 0) {
-		for (int level = 0; level <= 3; level += 3)
-			must_round_trip(plain->snapshots, plain->count, level, true);
-		for (size_t i = 0; i < plain->count && i < 3; i++) {
-			must_round_trip(&plain->snapshots[i], 1, 0, false);
-			must_round_trip(&plain->snapshots[i], 1, 3, false);
-			must_group(plain->snapshots[i]);
-			must_not_differ_from_itself(plain->snapshots[i]);
-		}
+		struct snap_snapshot *one = plain->snapshots[draw / 16 % plain->count];
+		if (draw % 16 < 4)
+			must_round_trip(plain->snapshots, plain->count, 0, true);
+		else if (draw % 16 == 4)
+			must_round_trip(plain->snapshots, plain->count, 3, true);
+		else if (draw % 16 < 7)
+			must_round_trip(&one, 1, 0, false);
+		else if (draw % 16 < 9)
+			must_round_trip(&one, 1, 1, false);
+		else if (draw % 16 < 12)
+			must_group(one);
+		else
+			must_not_differ_from_itself(one);
 	}
 	free_reading(plain);
 	return 0;
@@ -399,14 +416,16 @@ static void emit_section(struct bytes *out, struct part *p, const uint8_t *body,
 }
 
 /* Sites and digest of the member that ends in the last part emitted, as far as the reader can tell. */
-static void ask_reader(const struct bytes *out, size_t member, uint64_t *sites, uint64_t digest[2])
+static void ask_reader(const struct bytes *out, size_t member, bool with_digest, uint64_t *sites,
+                       uint64_t digest[2])
 {
 	struct reading *r = read_all(out->at, out->size, false, true, 0);
 	if (r->count == member + 1) {
 		struct snap_snapshot *s = r->snapshots[member];
 		snap_meta_remove(snap_snapshot_meta(s), "partial");
 		*sites = snap_snapshot_sites(s);
-		snap_snapshot_digest(s, digest, NULL);
+		if (with_digest)
+			snap_snapshot_digest(s, digest, NULL);
 	}
 	free_reading(r);
 }
@@ -452,7 +471,7 @@ static size_t put_together(struct parts *parts, uint8_t *bytes, size_t max, bool
 			if (out.full)
 				break;
 			uint64_t sites = get_u64(p->body + 40), digest[2] = {0, 0};
-			ask_reader(&out, member, &sites, digest);
+			ask_reader(&out, member, (packed_crc(out.at, out.size) & 3) == 0, &sites, digest);
 			put_u64(p->body + 40, sites);
 			put_u64(p->body + 48, digest[0]);
 			put_u64(p->body + 56, digest[1]);
@@ -562,8 +581,8 @@ static void remove_part(struct parts *parts, size_t at)
 
 static void mutate_parts(struct parts *parts, struct dice *d)
 {
-	static const char tags[] = "METACOLSSTKRSTRPSTRBFRMFFRMLFRMUPRSCPRSTATCHNODERDEPSTKDSTKXCHGICHGVSITOSITTDOMSVALS"
-				   "END XTRA";
+	static const char tags[] = "METACOLSSTKRSTRPSTRBFRMFFRMLFRMUPRSCPRSFPRSTATCHNODERDEPSTKDSTKXCHGICHGVSITOSITDSITT"
+				   "DOMSVALSEND XTRA";
 	size_t at = dice_below(d, (uint32_t)parts->count), other = dice_below(d, (uint32_t)parts->count);
 	struct part *p = &parts->at[at], swapped;
 	switch (dice_below(d, 16)) {

@@ -36,7 +36,8 @@ static unsigned test_failures; /* of the test that runs */
 	static void test_##name(void)
 
 /* Each of these prints what it saw and goes on; its value is whether the check held, for
- * `if (!CHECK(…)) return;` where going on makes no sense. Arguments are evaluated once. */
+ * `if (!CHECK(…)) return;` where going on makes no sense. It is an int so that `CHECK(a) & CHECK(b)`, which
+ * shows both, is no finding of clang's. Arguments are evaluated once. */
 #define CHECK(condition) test_check((condition), __FILE__, __LINE__, #condition)
 #define CHECK_INT(got, wanted) test_check_int((intmax_t)(got), (intmax_t)(wanted), __FILE__, __LINE__, #got)
 #define CHECK_STR(got, wanted) test_check_str((got), (wanted), __FILE__, __LINE__, #got)
@@ -53,21 +54,21 @@ static inline bool test_note(bool holds, const char *file, int line)
 	return !holds && test_failures <= 20;
 }
 
-static inline bool test_check(bool holds, const char *file, int line, const char *text)
+static inline int test_check(bool holds, const char *file, int line, const char *text)
 {
 	if (test_note(holds, file, line))
 		printf("%s\n", text);
 	return holds;
 }
 
-static inline bool test_check_int(intmax_t got, intmax_t wanted, const char *file, int line, const char *text)
+static inline int test_check_int(intmax_t got, intmax_t wanted, const char *file, int line, const char *text)
 {
 	if (test_note(got == wanted, file, line))
 		printf("%s is %jd, wanted %jd\n", text, got, wanted);
 	return got == wanted;
 }
 
-static inline bool test_check_str(const char *got, const char *wanted, const char *file, int line, const char *text)
+static inline int test_check_str(const char *got, const char *wanted, const char *file, int line, const char *text)
 {
 	bool holds = got == NULL || wanted == NULL ? got == wanted : strcmp(got, wanted) == 0;
 	if (test_note(holds, file, line))
@@ -75,7 +76,7 @@ static inline bool test_check_str(const char *got, const char *wanted, const cha
 	return holds;
 }
 
-static inline bool test_check_mem(const void *got, size_t got_size, const void *wanted, size_t wanted_size,
+static inline int test_check_mem(const void *got, size_t got_size, const void *wanted, size_t wanted_size,
                                   const char *file, int line, const char *text)
 {
 	size_t shorter = got_size < wanted_size ? got_size : wanted_size, same = 0;
@@ -88,7 +89,7 @@ static inline bool test_check_mem(const void *got, size_t got_size, const void *
 	return holds;
 }
 
-static inline bool test_check_ok(int status, const struct snap_error *err, const char *file, int line,
+static inline int test_check_ok(int status, const struct snap_error *err, const char *file, int line,
                                  const char *text)
 {
 	if (test_note(status >= 0, file, line))

@@ -500,7 +500,7 @@ static void append_put(struct bytes *b, uint32_t *memo, bool numbered)
  * around them. */
 static void check_long_input(bool four_fields, bool numbered)
 {
-	enum { TRACES = 120000 };
+	enum { TRACES = 60000 };
 	struct bytes b = {NULL, 0, 0};
 	/* Two names, two frames, a traceback: entries 12 to 16. */
 	OPS(&b, HEAD "(K\0K\x10" FRAME_A FRAME_B "\x86\x94K\x02t");

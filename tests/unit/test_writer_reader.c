@@ -100,7 +100,7 @@ TEST(nothing_is_lost_of_many_sites)
 	CHECK(snap_snapshot_strings(s) > 65536);
 	for (int level = 0; level <= 3; level += 3) {
 		struct packed p = packed_new(&s, 1, level, false);
-		static const char *const repeated[] = {"STRP", "STRB", "FRMF", "FRML", "FRMU", "PRSC", "PRST", "NODE",
+		static const char *const repeated[] = {"STRP", "STRB", "FRMF", "FRML", "FRMU", "PRSC", "PRSF", "PRST", "NODE",
 		                                       "STKX", "SITT", "DOMS", "VALS"};
 		for (size_t i = 0; i < sizeof repeated / sizeof *repeated; i++)
 			if (!CHECK(packed_find(p.bytes, p.size, repeated[i], 1) != SIZE_MAX))

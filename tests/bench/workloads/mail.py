@@ -42,8 +42,8 @@ def raw_message(dice, depth):
     for _ in range(dice.randint(1, 3)):
         parts.append("--%s\r\nContent-Type: message/rfc822\r\n\r\n%s\r\n" % (boundary, raw_message(dice, depth - 1)))
         parts.append(
-            '--%s\r\nContent-Type: application/json; name="%s.json"\r\nContent-Disposition: attachment;\r\n filename=%s\r\n\r\n{}\r\n'
-            % (boundary, text(dice, 1), text(dice, 1)))
+            '--%s\r\nContent-Type: application/json; name="%s.json"\r\n' % (boundary, text(dice, 1))
+            + "Content-Disposition: attachment;\r\n filename=%s\r\n\r\n{}\r\n" % text(dice, 1))
     return "\r\n".join(headers) + "\r\n\r\n" + "".join(parts) + "--%s--\r\n" % boundary
 
 

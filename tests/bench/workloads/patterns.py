@@ -15,7 +15,8 @@ with warnings.catch_warnings():
 
 def pattern(dice, depth):
     if depth == 0:
-        return dice.choice((r"\d+", r"[a-z_]\w*", r"\s*", ".", re.escape(dice.choice(WORDS)), r"[^\s,;]{1,%d}" % dice.randint(2, 40)))
+        word, bounded = re.escape(dice.choice(WORDS)), r"[^\s,;]{1,%d}" % dice.randint(2, 40)
+        return dice.choice((r"\d+", r"[a-z_]\w*", r"\s*", ".", word, bounded))
     kind = dice.random()
     inner = pattern(dice, depth - 1)
     if kind < 0.2:

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Makes testdata/corpus/reader and testdata/corpus/roundtrip anew: small files of every shape (seeds.c) and
+# real dumps (testdata/foreign), a short fuzz run from them, and of all that the fewest that together do
+# everything. Run from the root of the source tree after `make` and `make VARIANT=fuzz test-programs`.
+# usage: make-corpus.sh [SECONDS]
+set -eu
+
+seconds=${1:-60}
+build=${BUILD:-build}
+fuzz=${FUZZ_BUILD:-build/fuzz}
+largest=4096   # bytes of a file
+room=120000    # bytes of a folder
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/reader" "$work/roundtrip"
+
+${CC:-cc} -std=c11 -O1 -Ilibsnap/include -o "$work/seeds" testdata/corpus/seeds.c "$build/lib/libsnap.a" -lzstd -lz
+"$work/seeds" "$work/reader" "$work/roundtrip"
+
+cat_tool="$build/bin/snapcat -q --no-history"
+for dump in testdata/foreign/tracemalloc/*.tm; do
+    name=$(basename "$dump" .tm)
+    # Protocols 0 and 1 are refused.
+    $cat_tool --level 3 -o "$work/reader/$name" "$dump" 2>/dev/null || continue
+    $cat_tool "$dump" >"$work/reader/$name-stored"
+done
+old=testdata/foreign/tracemalloc/py3.13.0.tm
+new=testdata/foreign/tracemalloc/py3.13.0-big.tm
+$cat_tool "$old" "$new" "$old" >"$work/reader/dumps-series"
+"$build/bin/snapdiff" -q --no-history "$old" "$new" >"$work/reader/dumps-diff"
+
+for name in reader roundtrip; do
+    target=$fuzz/tests/fuzz/fuzz_$name
+    mkdir "$work/$name-found" "$work/$name-least"
+    "$target" -seed=1 -max_total_time="$seconds" -max_len="$largest" -use_value_profile=0 -verbosity=0 \
+        -artifact_prefix="$work/" "$work/$name-found" "$work/$name"
+    "$target" -merge=1 -max_len="$largest" -verbosity=0 "$work/$name-least" "$work/$name" "$work/$name-found"
+    rm -rf "testdata/corpus/$name"
+    mkdir "testdata/corpus/$name"
+    # The smallest first, as far as there is room.
+    used=0
+    for file in $(find "$work/$name-least" -type f -size -"$largest"c -printf '%s %p\n' | sort -n | cut -d' ' -f2); do
+        size=$(stat -c %s "$file")
+        used=$((used + size))
+        [ "$used" -le "$room" ] || break
+        cp "$file" "testdata/corpus/$name/"
+    done
+done
