@@ -374,9 +374,6 @@ static void encode_pairs(struct snap_encoder *e, const struct snap_member *m)
 	end_section(e);
 }
 
-/* Bits of a NODE token. */
-enum { NODE_LAST = 1, NODE_CHILDREN = 2, NODE_STACK = 4, NODE_SHIFT = 3 };
-
 static uint8_t *node_flags(const struct snap_member *m)
 {
 	const struct snap_snapshot *s = m->tables;
@@ -392,15 +389,15 @@ static uint8_t *node_flags(const struct snap_member *m)
 		uint32_t parent = s->node_parent.at[i];
 		uint8_t *seen = &later[parent == SNAP_NONE ? 0 : (size_t)parent + 1];
 		if (!*seen)
-			flags[i - first] |= NODE_LAST;
+			flags[i - first] |= SNAP_NODE_LAST;
 		*seen = 1;
 		if (parent != SNAP_NONE && parent >= first)
-			flags[parent - first] |= NODE_CHILDREN;
+			flags[parent - first] |= SNAP_NODE_CHILDREN;
 	}
 	free(later);
 	for (uint32_t i = m->first_stack; i < s->stack_node.count; i++)
 		if (s->stack_node.at[i] >= first && snap_stack_follows(s, i, m->rule))
-			flags[s->stack_node.at[i] - first] |= NODE_STACK;
+			flags[s->stack_node.at[i] - first] |= SNAP_NODE_STACK;
 	return flags;
 }
 
@@ -447,7 +444,7 @@ static void encode_nodes(struct snap_encoder *e, const struct snap_member *m)
 			difference = m->callee_number[i - first] - next[parent[i]];
 			next[parent[i]] = m->callee_number[i - first] + 1;
 		}
-		put_uint(e, difference << NODE_SHIFT | flags[i - first]);
+		put_uint(e, difference << SNAP_NODE_SHIFT | flags[i - first]);
 	}
 	end_section(e);
 

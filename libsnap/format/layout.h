@@ -39,6 +39,9 @@
 #define SNAP_FREQUENT_BELOW 16384u
 #define SNAP_FREQUENT_SITES 1024u
 
+/* Bits of a NODE token. */
+enum { SNAP_NODE_LAST = 1, SNAP_NODE_CHILDREN = 2, SNAP_NODE_STACK = 4, SNAP_NODE_SHIFT = 3 };
+
 /* Tags as they stand in a section header, read as a little-endian number. */
 #define SNAP_TAG(a, b, c, d) \
 	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)

@@ -229,7 +229,7 @@ static enum snap_status find_sites(struct side *side, struct snap_error *err)
 {
 	const uint32_t *stack = side->s->site_stack.at;
 	uint32_t stacks = (uint32_t)side->s->stack_node.count, sites = (uint32_t)side->s->site_stack.count;
-	side->begin = malloc((2 * (size_t)stacks + 1) * sizeof *side->begin);
+	side->begin = calloc(2 * (size_t)stacks + 1, sizeof *side->begin);
 	if (side->begin == NULL)
 		return out_of_memory(err);
 	side->end = side->begin + stacks;

@@ -262,11 +262,12 @@ static enum snap_status renumber_stacks(struct tables *t, const uint32_t *one, s
 	uint32_t stacks = (uint32_t)u->stack_node.count, kept = 0;
 	origins->first = malloc((stacks + 1) * sizeof *origins->first);
 	origins->next = malloc((stacks + 1) * sizeof *origins->next);
-	uint32_t *node = malloc((2 * (size_t)stacks + 1) * sizeof *node), *key = node + stacks;
+	uint32_t *node = malloc((2 * (size_t)stacks + 1) * sizeof *node);
 	if (origins->first == NULL || origins->next == NULL || node == NULL) {
 		free(node);
 		return out_of_memory(err);
 	}
+	uint32_t *key = node + stacks;
 	for (unsigned others = 0; others < 2; others++)
 		for (uint32_t i = 0; i < stacks; i++)
 			if (one[i] == i && snap_stack_follows(u, i, rule) == !others) {

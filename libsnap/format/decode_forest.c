@@ -1,0 +1,357 @@
+/* Decodes pairs, nodes and stacks: sections 5.6 to 5.8 of the format. */
+#include "format/decoder.h"
+
+#include <string.h>
+
+void snap_decode_callers(struct snap_decoder *d, struct cursor *c)
+{
+	uint64_t frames = d->t->frame_file.count;
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t least = d->callers.count == 0 ? 0 : (uint64_t)(d->callers.at[d->callers.count - 1] >> 1) + 1;
+		uint64_t token = snap_get_uint(c), gap = token >> 1;
+		if (gap >= frames || least + gap >= frames) {
+			snap_damaged(c, "a caller that is not there");
+			return;
+		}
+		PUSH(c, d, &d->callers, (uint32_t)(least + gap) << 1 | (token & 1));
+	}
+}
+
+void snap_decode_first_callees(struct snap_decoder *d, struct cursor *c)
+{
+	int64_t frames = (int64_t)d->t->frame_file.count;
+	for (size_t row = 0; more_rows(c, row); row++) {
+		int64_t before = d->first_callees.count == 0 ? 0 : d->first_callees.at[d->first_callees.count - 1];
+		int64_t change = get_int(c);
+		if (change < -before || change >= frames - before || d->first_callees.count == d->callers.count) {
+			snap_damaged(c, "a callee that is not there or has no caller");
+			return;
+		}
+		PUSH(c, d, &d->first_callees, (uint32_t)(before + change));
+	}
+}
+
+/* Moves on to the next caller that has further callees. */
+static size_t next_with_more(const struct snap_decoder *d, size_t caller)
+{
+	while (caller < d->callers.count && (d->callers.at[caller] & 1) == 0)
+		caller++;
+	return caller;
+}
+
+/* Ends the list of a caller in further_callees; frames have numbers below it. */
+#define LAST_CALLEE (UINT32_C(1) << 31)
+
+void snap_decode_further_callees(struct snap_decoder *d, struct cursor *c)
+{
+	uint64_t frames = d->t->frame_file.count;
+	size_t count = d->further_callees.count;
+	c->status = snap_vector_reserve(&d->further_callees, count + rows_at_most(c), &d->t->budget, c->err);
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t token = snap_get_uint(c), gap = token >> 1;
+		if (!d->list_begun) {
+			d->caller_at = next_with_more(d, d->caller_at);
+			if (d->caller_at >= d->first_callees.count) {
+				snap_damaged(c, "a callee without a caller");
+				return;
+			}
+			d->callee_before = d->first_callees.at[d->caller_at];
+		}
+		if (gap >= frames || d->callee_before + 1 + gap >= frames) {
+			snap_damaged(c, "a callee that is not there");
+			return;
+		}
+		d->callee_before += 1 + (uint32_t)gap;
+		d->further_callees.at[count++] = d->callee_before | (token & 1 ? LAST_CALLEE : 0);
+		d->list_begun = !(token & 1);
+		d->caller_at += token & 1;
+	}
+	d->further_callees.count = count;
+}
+
+/* Appends the new callees of the caller in place `next`; *further is the place of its further ones. */
+static void append_callees(const struct snap_decoder *d, size_t next, size_t *further, struct snap_u32s *callee)
+{
+	callee->at[callee->count++] = d->first_callees.at[next];
+	for (bool more = d->callers.at[next] & 1; more; ++*further) {
+		uint32_t callee_and_last = d->further_callees.at[*further];
+		more = (callee_and_last & LAST_CALLEE) == 0;
+		callee->at[callee->count++] = callee_and_last & ~LAST_CALLEE;
+	}
+}
+
+/* Puts the new callees of each caller behind its old ones. */
+void snap_finish_pairs(struct snap_decoder *d, struct cursor *c)
+{
+	size_t frames = d->t->frame_file.count, old = d->callee.count;
+	size_t added = d->first_callees.count + d->further_callees.count;
+	size_t old_frames = d->callee_begin.count == 0 ? 0 : d->callee_begin.count - 1;
+	if (d->list_begun || next_with_more(d, d->caller_at) != d->callers.count ||
+	    d->first_callees.count != d->callers.count) {
+		snap_damaged(c, "callers without callees");
+		return;
+	}
+	if (frames == old_frames && added == 0)
+		return;
+	struct snap_u32s begin = {0}, callee = {0}, seen = {0};
+	struct snap_budget *budget = &d->t->budget;
+	if (old + added > SNAP_ROWS_MAX)
+		snap_damaged(c, "too many pairs");
+	if (c->status == SNAP_OK)
+		c->status = snap_vector_reserve(&begin, frames + 1, budget, c->err);
+	if (c->status == SNAP_OK)
+		c->status = snap_vector_reserve(&callee, old + added, budget, c->err);
+	/* By callee: the caller that was last found to have it, + 1. */
+	if (c->status == SNAP_OK && old > 0) {
+		c->status = snap_vector_reserve(&seen, frames, budget, c->err);
+		if (c->status == SNAP_OK)
+			memset(seen.at, 0, frames * sizeof *seen.at);
+	}
+	size_t next = 0, further = 0;
+	for (size_t caller = 0; caller < frames && c->status == SNAP_OK; caller++) {
+		begin.at[caller] = (uint32_t)callee.count;
+		for (size_t i = caller < old_frames ? d->callee_begin.at[caller] : old;
+		     i < (caller < old_frames ? d->callee_begin.at[caller + 1] : old); i++) {
+			callee.at[callee.count++] = d->callee.at[i];
+			seen.at[d->callee.at[i]] = (uint32_t)caller + 1;
+		}
+		if (next == d->callers.count || d->callers.at[next] >> 1 != caller)
+			continue;
+		size_t first = callee.count;
+		append_callees(d, next++, &further, &callee);
+		for (size_t i = first; i < callee.count && seen.at != NULL; i++)
+			if (seen.at[callee.at[i]] == caller + 1)
+				snap_damaged(c, "a pair is repeated");
+	}
+	snap_vector_free(&seen, budget);
+	if (c->status == SNAP_OK) {
+		begin.at[frames] = (uint32_t)callee.count;
+		begin.count = frames + 1;
+		snap_vector_free(&d->callee_begin, budget);
+		snap_vector_free(&d->callee, budget);
+		d->callee_begin = begin;
+		d->callee = callee;
+	} else {
+		snap_vector_free(&begin, budget);
+		snap_vector_free(&callee, budget);
+	}
+}
+
+void snap_decode_attachments(struct snap_decoder *d, struct cursor *c)
+{
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t least = d->attach.count == 0 ? 0 : (uint64_t)d->attach.at[d->attach.count - 1] + 1;
+		uint32_t code = next_number(c, least, (uint64_t)d->first_node + 1, "an attachment point that is not there");
+		PUSH(c, d, &d->attach, code);
+	}
+}
+
+/* Begins the list of the next attachment point. */
+static void open_list(struct snap_decoder *d, struct cursor *c)
+{
+	size_t points = d->attach.count == 0 ? 1 : d->attach.count;
+	if (d->attach_at == points) {
+		snap_damaged(c, "nodes behind the last list");
+		return;
+	}
+	uint32_t code = d->attach.count == 0 ? 0 : d->attach.at[d->attach_at];
+	d->attach_at++;
+	struct level level = {code == 0 ? SNAP_NONE : code - 1, 0, 0, 0, false};
+	if (code > 0) {
+		uint32_t frame = d->t->node_frame.at[code - 1];
+		level.callee = d->callee_begin.at[frame];
+		level.callees = d->callee_begin.at[frame + 1] - level.callee;
+	}
+	PUSH(c, d, &d->levels, level);
+}
+
+void snap_decode_nodes(struct snap_decoder *d, struct cursor *c)
+{
+	struct snap_snapshot *t = d->t;
+	const uint32_t *begin = d->callee_begin.at, *callee = d->callee.at;
+	uint32_t frames = (uint32_t)t->frame_file.count, node = (uint32_t)t->node_parent.count;
+	size_t most = rows_at_most(c), stacks = t->stack_node.count;
+	c->status = snap_snapshot_reserve_nodes(t, node + most, c->err);
+	if (c->status == SNAP_OK)
+		c->status = snap_snapshot_reserve_stacks(t, stacks + most, c->err);
+	if (c->status < 0)
+		return;
+	uint32_t *parents = t->node_parent.at, *node_frames = t->node_frame.at, *stack_nodes = t->stack_node.at;
+	bool loose_leaf = false;
+	const uint8_t *at = c->at, *end = c->end;
+	for (size_t row = 0; at < end; row++, node++) {
+		struct uint_at next = uint_at(at, end);
+		if (row == most || next.at == NULL) {
+			snap_bad_number(c);
+			break;
+		}
+		at = next.at;
+		uint64_t token = next.value, difference = token >> SNAP_NODE_SHIFT;
+		if (d->levels.count == 0) {
+			open_list(d, c);
+			if (c->status < 0)
+				break;
+		}
+		struct level *level = &d->levels.at[d->levels.count - 1];
+		uint64_t number = difference >= SNAP_ROWS_MAX ? SNAP_ROWS_MAX : level->next + difference;
+		if (level->parent == SNAP_NONE) {
+			if (number >= frames) {
+				snap_damaged(c, "a root has a frame that is not there");
+				break;
+			}
+			node_frames[node] = (uint32_t)number;
+			level->next = (uint32_t)number;
+		} else {
+			if (number >= level->callees) {
+				snap_damaged(c, "a node has a callee that its caller does not have");
+				break;
+			}
+			node_frames[node] = callee[level->callee + number];
+			level->next = (uint32_t)number + 1;
+		}
+		parents[node] = level->parent;
+		/* The stacks get their lengths, and their places, when the group is complete. */
+		stack_nodes[stacks] = node;
+		stacks += token >> 2 & 1;
+		loose_leaf |= (token & (SNAP_NODE_STACK | SNAP_NODE_CHILDREN)) == 0;
+		if (token & SNAP_NODE_CHILDREN) {
+			uint32_t frame = node_frames[node];
+			struct level below = {node, 0, begin[frame], begin[frame + 1] - begin[frame], token & SNAP_NODE_LAST};
+			if (d->levels.count > SNAP_DEPTH_MAX)
+				snap_damaged(c, "a node lies too deep");
+			PUSH(c, d, &d->levels, below);
+			if (c->status < 0)
+				break;
+		} else if (token & SNAP_NODE_LAST) {
+			bool closes;
+			do {
+				closes = d->levels.at[--d->levels.count].closes;
+			} while (closes && d->levels.count > 0);
+		}
+	}
+	c->at = at;
+	d->loose_leaf = d->loose_leaf || loose_leaf;
+	t->node_parent.count = t->node_frame.count = t->node_depth.count = node;
+	t->stack_node.count = stacks;
+}
+
+void snap_decode_root_depths(struct snap_decoder *d, struct cursor *c)
+{
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t depth = snap_get_uint(c);
+		if (depth > SNAP_DEPTH_MAX)
+			snap_damaged(c, "a root lies too deep");
+		PUSH(c, d, &d->root_depths, (uint32_t)depth);
+	}
+}
+
+void snap_finish_nodes(struct snap_decoder *d, struct cursor *c)
+{
+	struct snap_snapshot *t = d->t;
+	size_t nodes = t->node_parent.count, points = d->attach.count;
+	if (points == 0 && nodes > d->first_node)
+		points = 1;
+	if (d->levels.count != 0 || d->attach_at != points) {
+		snap_damaged(c, "a list of nodes is not finished");
+		return;
+	}
+	c->status = snap_vector_reserve(&d->room, nodes, &t->budget, c->err);
+	if (c->status < 0)
+		return;
+	const uint32_t *parents = t->node_parent.at;
+	uint16_t *depths = t->node_depth.at, *rooms = d->room.at;
+	size_t root = 0;
+	uint32_t root_before = SNAP_NONE, deepest = 0;
+	for (uint32_t i = d->first_node; i < nodes; i++) {
+		uint32_t parent = parents[i], depth = 1, room = 1;
+		if (parent != SNAP_NONE) {
+			depth = depths[parent] + 1u;
+			room = rooms[parent] + 1u;
+		} else {
+			bool same = root_before != SNAP_NONE && t->node_frame.at[root_before] == t->node_frame.at[i];
+			if (d->root_depths.count == 0 ? same : root == d->root_depths.count) {
+				snap_damaged(c, "the depth of a root is missing");
+				return;
+			}
+			if (d->root_depths.count > 0)
+				depth += d->root_depths.at[root++] + (same ? depths[root_before] : 0u);
+			root_before = i;
+		}
+		deepest = depth > deepest ? depth : deepest;
+		depths[i] = (uint16_t)depth;
+		rooms[i] = (uint16_t)room;
+	}
+	d->room.count = nodes;
+	if (deepest > SNAP_DEPTH_MAX)
+		snap_damaged(c, "a node lies too deep");
+	else if (root != d->root_depths.count)
+		snap_damaged(c, "depths without a root");
+}
+
+void snap_decode_promoted(struct snap_decoder *d, struct cursor *c)
+{
+	for (size_t row = 0; more_rows(c, row); row++) {
+		uint64_t least = d->promoted.count == 0 ? 0 : (uint64_t)d->promoted.at[d->promoted.count - 1] + 1;
+		uint32_t node = next_number(c, least, d->first_node, "a node that is not there");
+		PUSH(c, d, &d->promoted, node);
+	}
+}
+
+static uint32_t rule_length(const struct snap_decoder *d, uint32_t depth)
+{
+	return d->rule.limit != 0 && depth > d->rule.limit ? d->rule.limit : depth;
+}
+
+void snap_decode_extra_stacks(struct snap_decoder *d, struct cursor *c)
+{
+	for (size_t row = 0; more_rows(c, row); row++) {
+		const uint32_t *before = d->extra.count == 0 ? NULL : &d->extra.at[d->extra.count - 3];
+		uint32_t node = next_number(c, before == NULL ? 0 : before[0], d->t->node_parent.count,
+		                            "a node that is not there");
+		uint64_t length = snap_get_uint(c), total = snap_get_uint(c);
+		if (c->status < 0)
+			return;
+		uint32_t depth = d->t->node_depth.at[node];
+		if (length == 0 || length > d->room.at[node] || total > SNAP_DEPTH_MAX || (total != 0 && total < length) ||
+		    (length == rule_length(d, depth) && total == (d->rule.known ? depth : 0))) {
+			snap_damaged(c, "a stack that cannot be");
+			return;
+		}
+		if (before != NULL && before[0] == node &&
+		    (before[1] > length || (before[1] == length && before[2] >= total))) {
+			snap_damaged(c, "stacks do not ascend");
+			return;
+		}
+		PUSH(c, d, &d->extra, node);
+		PUSH(c, d, &d->extra, (uint32_t)length);
+		PUSH(c, d, &d->extra, (uint32_t)total);
+	}
+}
+
+/* Puts the promoted nodes before the new ones, whose stacks NODE has listed, and the others behind. */
+void snap_finish_stacks(struct snap_decoder *d, struct cursor *c)
+{
+	struct snap_snapshot *t = d->t;
+	size_t first = d->first_stack, listed = t->stack_node.count - first, promoted = d->promoted.count;
+	size_t end = t->stack_node.count + promoted;
+	c->status = snap_snapshot_reserve_stacks(t, end + d->extra.count / 3, c->err);
+	if (c->status < 0)
+		return;
+	uint32_t *nodes = t->stack_node.at;
+	if (promoted > 0) {
+		memmove(nodes + first + promoted, nodes + first, listed * sizeof *nodes);
+		memcpy(nodes + first, d->promoted.at, promoted * sizeof *nodes);
+	}
+	bool fit = true;
+	for (size_t i = first; i < end; i++) {
+		uint32_t depth = t->node_depth.at[nodes[i]], length = rule_length(d, depth);
+		fit = fit && length <= d->room.at[nodes[i]];
+		t->stack_length.at[i] = (uint16_t)length;
+		t->stack_total.at[i] = (uint16_t)(d->rule.known ? depth : 0);
+	}
+	t->stack_node.count = t->stack_length.count = t->stack_total.count = end;
+	if (!fit)
+		snap_damaged(c, "a stack reaches above its root");
+	for (size_t i = 0; i < d->extra.count && c->status == SNAP_OK; i += 3)
+		c->status = snap_snapshot_push_stack(t, d->extra.at[i], d->extra.at[i + 1], d->extra.at[i + 2], c->err);
+}

@@ -1,0 +1,83 @@
+"""Bad files: both decoders refuse each for the reason that its recipe gives. Odd files: both read them."""
+
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from decoders import BIN, ROOT, disagreements, read_by_c, read_by_python
+
+BAD = ROOT / "testdata/bad"
+
+
+def expected(folder):
+    """{path: the fields of its line}"""
+    lines = (BAD / folder / "expected.tsv").read_text().splitlines()
+    return {BAD / folder / name: rest for name, *rest in (line.split("\t") for line in lines)}
+
+
+def check(paths):
+    """[(exit status, standard output, standard error)] of snapinfo --check."""
+    out = []
+    for path in paths:
+        done = subprocess.run([BIN / "snapinfo", "--check", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out.append((done.returncode, done.stdout.decode(), done.stderr.decode()))
+    return out
+
+
+class Recipes(unittest.TestCase):
+    def test_files_are_what_make_py_makes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run([sys.executable, "-B", BAD / "make.py", folder], check=True)
+            for part in "snap", "odd":
+                made = {path.name: path.read_bytes() for path in pathlib.Path(folder, part).iterdir()}
+                there = {path.name: path.read_bytes() for path in (BAD / part).iterdir()}
+                self.assertEqual(sorted(made), sorted(there))
+                self.assertEqual([name for name in made if made[name] != there[name]], [])
+
+
+class Bad(unittest.TestCase):
+    def test_snapinfo_refuses_them(self):
+        files = expected("snap")
+        self.assertGreater(len(files), 200)
+        for (path, (kind, offset)), (status, out, err) in zip(files.items(), check(files)):
+            with self.subTest(file=path.name):
+                self.assertEqual((status, out), (2, ""), err)
+                found = re.fullmatch(rf"snapinfo: {re.escape(str(path))}: offset (\d+): (\w.+)\n", err)
+                self.assertTrue(found, err)
+                self.assertEqual(found[1], offset, err)
+                self.assertEqual("truncated" in found[2], kind == "truncated", err)
+                self.assertEqual("digest" in found[2], "digest" in path.name, err)
+
+    def test_both_decoders_agree(self):
+        files = expected("snap")
+        self.assertEqual(disagreements(files), [])
+        by_c = read_by_c(files)
+        for path, (kind, offset) in files.items():
+            for reader, read in ("the library", by_c[str(path)]), ("snapdump.py", read_by_python(path.read_bytes())):
+                with self.subTest(file=path.name, reader=reader):
+                    self.assertIsNotNone(read.error)
+                    self.assertEqual(read.error[:2], (kind, int(offset)), read.error)
+
+
+class Odd(unittest.TestCase):
+    def test_snapinfo_takes_them(self):
+        files = expected("odd")
+        for (path, (members,)), found in zip(files.items(), check(files)):
+            with self.subTest(file=path.name):
+                plural = "" if members == "1" else "s"
+                self.assertEqual(found, (0, f"{path}: ok, {members} member{plural}\n", ""))
+
+    def test_both_decoders_agree(self):
+        files = expected("odd")
+        self.assertEqual(disagreements(files), [])
+        for path, (members,) in files.items():
+            read = read_by_python(path.read_bytes())
+            self.assertIsNone(read.error, path.name)
+            self.assertEqual(len(read.members), int(members), path.name)
+
+
+if __name__ == "__main__":
+    unittest.main()
