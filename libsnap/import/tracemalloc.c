@@ -42,7 +42,8 @@ enum thing {
 	DICT,           /* the first one, and the second behind it */
 };
 enum {
-	MARKS_MAX = 8, /* four are open in a traceback */
+	MARKS_MAX = 8,       /* four are open in a traceback */
+	STACK_MAX = 1 << 20, /* a traceback needs the most; traces are appended 1,000 at a time */
 	DICTS_MAX = 2,
 	RECENT_MAX = 80,
 	MARGIN = 32,     /* bytes ahead that let the fast paths do without checks */
@@ -98,6 +99,7 @@ struct reader {
 	size_t marks[MARKS_MAX]; /* heights of the stack */
 	size_t mark_count;
 	size_t floor; /* height of the last mark: nothing below may be popped */
+	uint64_t behind_put;
 
 	uint32_t empty_traceback; /* or SNAP_INDEX_NONE */
 	bool three_fields;        /* in the traces so far */
@@ -123,6 +125,9 @@ static enum snap_status damaged(const struct snap_pickle_op *op, struct snap_err
 
 static enum snap_status push(struct reader *r, uint64_t v, struct snap_error *err)
 {
+	if (r->stack.count == STACK_MAX)
+		return snap_fail(err, SNAP_ERR_LIMIT, snap_pickle_offset(&r->pickle),
+		                 "the pickle piles up more than %d values", STACK_MAX);
 	enum snap_status status = snap_vector_reserve(&r->stack, r->stack.count + 1, &r->budget, err);
 	if (status == SNAP_OK)
 		r->stack.at[r->stack.count++] = v;
@@ -171,6 +176,10 @@ static enum snap_status put(struct reader *r, const struct snap_pickle_op *op, s
 		                 (long long)op->number, (unsigned long long)r->memo.count);
 	if (r->stack.count == r->floor)
 		return damaged(op, err, "the pickle stores a value in its memo and there is none");
+	/* Else a few bytes, packed, could make a memo of any size. */
+	if (op->offset == r->behind_put)
+		return damaged(op, err, "the pickle stores a value in its memo twice");
+	r->behind_put = snap_pickle_offset(&r->pickle);
 	uint64_t v = r->stack.at[r->stack.count - 1];
 	if (kind_of(v) == NUMBER)
 		return damaged(op, err, "the pickle stores a number in its memo, which Python never does");
@@ -630,7 +639,7 @@ static enum snap_status fast(struct reader *r, struct snap_error *err)
 	uint8_t code = *r->pickle.at;
 	bool frames = code == SNAP_PICKLE_BINGET || code == SNAP_PICKLE_LONG_BINGET;
 	bool traces = code == SNAP_PICKLE_MARK || (code == SNAP_PICKLE_BININT1 && r->three_fields);
-	if (!frames && !traces)
+	if ((!frames && !traces) || r->stack.count > STACK_MAX - FAST_RUN)
 		return SNAP_OK;
 	enum snap_status status = snap_vector_reserve(&r->stack, r->stack.count + FAST_RUN, &r->budget, err);
 	if (status == SNAP_OK)

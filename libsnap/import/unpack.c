@@ -13,11 +13,11 @@ enum {
 	PACKED_SIZE = 64 * 1024,
 	WINDOW_LOG_FREE = 24, /* 16 MiB, within what a reader may need beside its tables */
 	WINDOW_LOG_MAX = 27,  /* what the zstd tool takes without being told */
-	RATIO_MAX = 2048,     /* above what gzip can reach, and far above what dumps do */
+	RATIO_MAX = 1100,     /* what gzip cannot reach, and far above what dumps do */
 };
 
 /* Bytes that may be unpacked whatever the ratio. */
-#define UNPACKED_FREE (UINT64_C(256) << 20)
+#define UNPACKED_FREE (UINT64_C(64) << 20)
 
 static const uint8_t gzip_magic[3] = {0x1f, 0x8b, 0x08};
 static const uint8_t zstd_magic[4] = {0x28, 0xb5, 0x2f, 0xfd};

@@ -60,18 +60,20 @@ enum snap_status snap_snapshot_window_hashes(const struct snap_snapshot *s, uint
 {
 	size_t nodes = s->node_parent.count, stacks = s->stack_node.count;
 	const uint32_t *parent = s->node_parent.at;
+	uint32_t longest = 0, deepest = 0;
+	for (size_t i = 0; i < stacks; i++)
+		longest = s->stack_length.at[i] > longest ? s->stack_length.at[i] : longest;
+	for (size_t i = 0; i < nodes; i++)
+		deepest = s->node_depth.at[i] > deepest ? s->node_depth.at[i] : deepest;
 	uint64_t *frames = frame_hashes(s);
 	uint64_t *prefix = malloc((nodes + 1) * sizeof *prefix);
-	uint64_t *power = malloc((SNAP_DEPTH_MAX + 1) * sizeof *power);
-	struct path path = {s, malloc((SNAP_DEPTH_MAX + 1) * sizeof *path.at), 0, true};
+	uint64_t *power = malloc(((size_t)longest + 1) * sizeof *power);
+	struct path path = {s, malloc(((size_t)deepest + 1) * sizeof *path.at), 0, true};
 	enum snap_status status = SNAP_OK;
 	if (frames == NULL || prefix == NULL || power == NULL || path.at == NULL) {
 		status = snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 		goto done;
 	}
-	uint32_t longest = 0;
-	for (size_t i = 0; i < stacks; i++)
-		longest = s->stack_length.at[i] > longest ? s->stack_length.at[i] : longest;
 	power[0] = 1;
 	for (uint32_t i = 1; i <= longest; i++)
 		power[i] = power[i - 1] * BASE;

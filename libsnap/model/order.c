@@ -30,7 +30,9 @@ static bool is_live(const struct snap_snapshot *s, size_t site)
 static enum snap_status mark_nodes(struct renumbering *r, struct snap_error *err)
 {
 	const struct snap_snapshot *s = r->from;
-	size_t nodes = s->node_parent.count, levels = (size_t)SNAP_DEPTH_MAX + 2;
+	size_t nodes = s->node_parent.count, levels = 2;
+	for (size_t i = 0; i < nodes; i++)
+		levels = s->node_depth.at[i] + 2u > levels ? s->node_depth.at[i] + 2u : levels;
 	uint32_t *begin = calloc(levels, sizeof *begin);
 	uint16_t *need = calloc(nodes + 1, sizeof *need); /* how many frames from here up are shown */
 	if (begin == NULL || need == NULL) {

@@ -10,9 +10,9 @@
 
 struct side {
 	const struct snap_snapshot *s;
-	const uint32_t *origin_of;   /* see snap_stack_origins */
-	uint32_t *begin, *end;       /* of each stack: its sites */
-	const uint32_t *from;        /* of each column of the result: that of this side, or SNAP_NONE */
+	const uint32_t *origin_of; /* see snap_stack_origins */
+	uint32_t *begin, *end;     /* of each stack: its sites */
+	const uint32_t *from;      /* of each column of the result: that of this side, or SNAP_NONE */
 	uint32_t waiting[SNAP_VALUES_CHUNK]; /* see below: the site of this side, or SNAP_NONE */
 };
 
@@ -42,7 +42,8 @@ static enum snap_status does_not_fit(struct snap_error *err)
 /* Values. */
 
 /* What a column gets from one side only is copied as it is stored there. */
-static void copy_values(struct snap_numbers *to, const struct snap_numbers *from, const uint32_t *sites, size_t count)
+static void copy_values(struct snap_numbers *to, const struct snap_numbers *from, const uint32_t *sites,
+			size_t count)
 {
 	if (to->is_wide)
 		for (size_t i = 0; i < count; i++)
@@ -61,14 +62,16 @@ static enum snap_status add_up_values(struct combining *m, uint32_t column, stru
 		const struct side *side = &m->side[n];
 		for (size_t i = 0; i < m->waiting && side->from[column] != SNAP_NONE; i++)
 			if (side->waiting[i] != SNAP_NONE) {
-				int64_t value = snap_snapshot_value(side->s, side->from[column], side->waiting[i]);
+				int64_t value =
+					snap_snapshot_value(side->s, side->from[column], side->waiting[i]);
 				overflow |= __builtin_add_overflow(values[i], value, &values[i]);
 			}
 	}
 	if (overflow)
 		return does_not_fit(err);
-	return m->computed[column] ? SNAP_OK
-	                           : snap_numbers_append(&m->u->values[column], values, m->waiting, &m->u->budget, err);
+	return m->computed[column]
+		       ? SNAP_OK
+		       : snap_numbers_append(&m->u->values[column], values, m->waiting, &m->u->budget, err);
 }
 
 static enum snap_status flush_waiting(struct combining *m, struct snap_error *err)
@@ -77,8 +80,10 @@ static enum snap_status flush_waiting(struct combining *m, struct snap_error *er
 	for (uint32_t c = 0; c < m->u->column_count && status == SNAP_OK; c++) {
 		if (m->copied_from[c] != SNAP_NONE) {
 			const struct side *side = &m->side[m->copied_from[c]];
-			copy_values(&m->u->values[c], &side->s->values[side->from[c]], side->waiting, m->waiting);
-		} else if (!m->computed[c] || (m->side[0].from[c] != SNAP_NONE && m->side[1].from[c] != SNAP_NONE)) {
+			copy_values(&m->u->values[c], &side->s->values[side->from[c]], side->waiting,
+				    m->waiting);
+		} else if (!m->computed[c] ||
+			   (m->side[0].from[c] != SNAP_NONE && m->side[1].from[c] != SNAP_NONE)) {
 			/* Sums that will not be stored must fit all the same. */
 			status = add_up_values(m, c, err);
 		}
@@ -88,8 +93,8 @@ static enum snap_status flush_waiting(struct combining *m, struct snap_error *er
 }
 
 /* The next site of the result and the sites it comes from, or SNAP_NONE. There is room for all. */
-static inline enum snap_status add_site(struct combining *m, uint32_t stack, uint32_t domain, int64_t size, uint32_t a,
-                                        uint32_t b, struct snap_error *err)
+static inline enum snap_status add_site(struct combining *m, uint32_t stack, uint32_t domain, int64_t size,
+					uint32_t a, uint32_t b, struct snap_error *err)
 {
 	struct snap_snapshot *u = m->u;
 	size_t site = u->site_stack.count++;
@@ -105,13 +110,15 @@ static inline enum snap_status add_site(struct combining *m, uint32_t stack, uin
 }
 
 /* One more site that is added to the last one of the result. */
-static enum snap_status add_again(struct combining *m, const struct side *side, uint32_t site, struct snap_error *err)
+static enum snap_status add_again(struct combining *m, const struct side *side, uint32_t site,
+				  struct snap_error *err)
 {
 	int64_t sums[SNAP_COLUMNS_MAX];
 	size_t last = m->u->site_stack.count - 1;
 	enum snap_status status = flush_waiting(m, err);
 	for (uint32_t c = 0; c < m->u->column_count && status == SNAP_OK; c++) {
-		int64_t more = side->from[c] == SNAP_NONE ? 0 : snap_snapshot_value(side->s, side->from[c], site);
+		int64_t more =
+			side->from[c] == SNAP_NONE ? 0 : snap_snapshot_value(side->s, side->from[c], site);
 		if (__builtin_add_overflow(snap_snapshot_value(m->u, c, last), more, &sums[c]))
 			status = does_not_fit(err);
 	}
@@ -122,7 +129,8 @@ static enum snap_status add_again(struct combining *m, const struct side *side, 
 
 /* Sites. */
 
-static inline int compare_sites(const struct snap_snapshot *a, size_t i, const struct snap_snapshot *b, size_t j)
+static inline int compare_sites(const struct snap_snapshot *a, size_t i, const struct snap_snapshot *b,
+				size_t j)
 {
 	uint32_t x = a->site_domain.at[i], y = b->site_domain.at[j];
 	int64_t x_size = snap_numbers_get(&a->site_size, i), y_size = snap_numbers_get(&b->site_size, j);
@@ -133,7 +141,7 @@ static inline int compare_sites(const struct snap_snapshot *a, size_t i, const s
 
 /* The sites of a stack that has one origin. */
 static inline enum snap_status combine_sites(struct combining *m, uint32_t stack, uint32_t origin,
-                                             struct snap_error *err)
+					     struct snap_error *err)
 {
 	const struct side *a = &m->side[0], *b = &m->side[1];
 	uint32_t x = a->origin_of[origin], y = b->origin_of[origin];
@@ -152,7 +160,7 @@ static inline enum snap_status combine_sites(struct combining *m, uint32_t stack
 		const struct snap_snapshot *s = order <= 0 ? a->s : b->s;
 		uint32_t site = order <= 0 ? i : j;
 		status = add_site(m, stack, s->site_domain.at[site], snap_numbers_get(&s->site_size, site),
-		                  order <= 0 ? i : SNAP_NONE, order >= 0 ? j : SNAP_NONE, err);
+				  order <= 0 ? i : SNAP_NONE, order >= 0 ? j : SNAP_NONE, err);
 		i += order <= 0;
 		j += order >= 0;
 	}
@@ -169,7 +177,7 @@ static const struct side *side_of_row(const struct combining *m, uint32_t row, u
 
 /* Lists the sites of all origins of a stack as rows by (domain, size). */
 static enum snap_status list_rows(struct combining *m, uint32_t origin, struct snap_keyed **sorted,
-                                  struct snap_error *err)
+				  struct snap_error *err)
 {
 	m->rows.count = 0;
 	for (; origin != SNAP_NONE; origin = m->origins.next[origin])
@@ -179,7 +187,8 @@ static enum snap_status list_rows(struct combining *m, uint32_t origin, struct s
 			uint32_t before = n == 0 ? 0 : (uint32_t)m->side[0].s->site_stack.count;
 			for (uint32_t i = stack == SNAP_NONE ? 0 : side->begin[stack];
 			     stack != SNAP_NONE && i < side->end[stack]; i++) {
-				struct snap_keyed row = {(uint64_t)snap_numbers_get(&side->s->site_size, i), before + i};
+				struct snap_keyed row = {(uint64_t)snap_numbers_get(&side->s->site_size, i),
+							 before + i};
 				enum snap_status status = snap_vector_push(&m->rows, row, NULL, err);
 				if (status < 0)
 					return status;
@@ -199,7 +208,8 @@ static enum snap_status list_rows(struct combining *m, uint32_t origin, struct s
 }
 
 /* The sites of a stack that has several origins: they may be on one side, and equal. */
-static enum snap_status combine_rows(struct combining *m, uint32_t stack, uint32_t origin, struct snap_error *err)
+static enum snap_status combine_rows(struct combining *m, uint32_t stack, uint32_t origin,
+				     struct snap_error *err)
 {
 	struct snap_keyed *rows;
 	enum snap_status status = list_rows(m, origin, &rows, err);
@@ -292,9 +302,9 @@ static bool is_computed(const struct combining *m, uint32_t column)
 		const struct snap_snapshot *s = m->side[n].s;
 		uint32_t from = m->side[n].from[column], base = m->side[n].from[info->from];
 		computed = from == SNAP_NONE ? base == SNAP_NONE
-		                             : s->values[from].count == 0 &&
-		                                       s->columns[from].predictor == info->predictor &&
-		                                       s->columns[from].from == base;
+					     : s->values[from].count == 0 &&
+						       s->columns[from].predictor == info->predictor &&
+						       s->columns[from].from == base;
 	}
 	return computed;
 }
@@ -312,7 +322,8 @@ static enum snap_status make_room(struct combining *m, struct snap_error *err)
 		for (unsigned n = 0; n < 2 && !m->computed[c]; n++) {
 			const struct snap_snapshot *s = m->side[n].s;
 			uint32_t from = m->side[n].from[c], other = m->side[1 - n].from[c];
-			if (from != SNAP_NONE && other == SNAP_NONE && (from == 0 || s->values[from].count > 0)) {
+			if (from != SNAP_NONE && other == SNAP_NONE &&
+			    (from == 0 || s->values[from].count > 0)) {
 				m->copied_from[c] = n;
 				u->values[c].is_wide = s->values[from].is_wide;
 			}
@@ -372,7 +383,7 @@ static enum snap_status combine(struct combining *m, struct snap_error *err)
 }
 
 enum snap_status snap_combine(struct snap_snapshot **out, const struct snap_combination *what,
-                              struct snap_error *err)
+			      struct snap_error *err)
 {
 	struct combining m = {.u = *out};
 	for (unsigned n = 0; n < 2; n++) {
@@ -397,7 +408,7 @@ enum snap_status snap_combine(struct snap_snapshot **out, const struct snap_comb
 }
 
 enum snap_status snap_combine_start(struct snap_snapshot **out, const struct snap_combination *what,
-                                    struct snap_error *err)
+				    struct snap_error *err)
 {
 	uint64_t a = what->in[0]->budget.limit, b = what->in[1]->budget.limit;
 	struct snap_limits limits = {a > UINT64_MAX - b ? UINT64_MAX : a + b};

@@ -15,10 +15,10 @@ struct snap_combination {
  * filled or replaced; it stays the caller's, also on failure. Metadata stay as they are. SNAP_ERR_LIMIT
  * when a sum leaves 63 bits or the tables the budget of *out; SNAP_ERR_NOMEM. */
 enum snap_status snap_combine(struct snap_snapshot **out, const struct snap_combination *what,
-                              struct snap_error *err);
+			      struct snap_error *err);
 
 /* An empty snapshot with the memory limit of both together; yours. */
 enum snap_status snap_combine_start(struct snap_snapshot **out, const struct snap_combination *what,
-                                    struct snap_error *err);
+				    struct snap_error *err);
 
 #endif

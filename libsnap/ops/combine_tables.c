@@ -54,7 +54,8 @@ static enum snap_status combine_strings(struct tables *t, struct snap_error *err
 	uint32_t i = 0, j = 0;
 	for (uint32_t string = 0; i < a_count || j < b_count; string++) {
 		int order = i == a_count ? 1 : j == b_count ? -1 : compare_strings(a, i, b, j);
-		struct snap_text text = order <= 0 ? snap_snapshot_string(a->s, i) : snap_snapshot_string(b->s, j);
+		struct snap_text text =
+			order <= 0 ? snap_snapshot_string(a->s, i) : snap_snapshot_string(b->s, j);
 		enum snap_status status = snap_snapshot_push_string(t->u, text.bytes, text.size, err);
 		if (status < 0)
 			return status;
@@ -138,8 +139,8 @@ static inline uint32_t next_stack(struct side *side, bool take, uint32_t *key)
 }
 
 /* The stacks of the nodes that are taken, which become `node`: two lists by (length, total). */
-static inline void combine_stacks(struct snap_snapshot *u, uint32_t node, struct side *a, bool take_a, struct side *b,
-                                  bool take_b)
+static inline void combine_stacks(struct snap_snapshot *u, uint32_t node, struct side *a, bool take_a,
+				  struct side *b, bool take_b)
 {
 	uint32_t x_key = 0, y_key = 0, x = next_stack(a, take_a, &x_key), y = next_stack(b, take_b, &y_key);
 	while (x != SNAP_NONE || y != SNAP_NONE) {
@@ -256,7 +257,7 @@ static enum snap_status find_same(struct tables *t, uint32_t *one, size_t *joine
 /* Keeps of the stacks that say the same the one that one[] names, and puts those that follow the rule
  * first. */
 static enum snap_status renumber_stacks(struct tables *t, const uint32_t *one, struct snap_stack_rule rule,
-                                        struct snap_stack_origins *origins, struct snap_error *err)
+					struct snap_stack_origins *origins, struct snap_error *err)
 {
 	struct snap_snapshot *u = t->u;
 	uint32_t stacks = (uint32_t)u->stack_node.count, kept = 0;
@@ -291,7 +292,8 @@ static enum snap_status renumber_stacks(struct tables *t, const uint32_t *one, s
 	return kept < stacks ? drop_nodes(t, err) : SNAP_OK;
 }
 
-static enum snap_status number_stacks(struct tables *t, struct snap_stack_origins *origins, struct snap_error *err)
+static enum snap_status number_stacks(struct tables *t, struct snap_stack_origins *origins,
+				      struct snap_error *err)
 {
 	const struct snap_snapshot *u = t->u;
 	size_t stacks = u->stack_node.count, following = 0, joined;
@@ -309,7 +311,7 @@ static enum snap_status number_stacks(struct tables *t, struct snap_stack_origin
 }
 
 static enum snap_status start_side(struct side *side, const struct snap_snapshot *s, uint32_t **memory,
-                                   uint32_t *origin_of, struct snap_error *err)
+				   uint32_t *origin_of, struct snap_error *err)
 {
 	side->s = s;
 	side->origin_of = origin_of;
@@ -324,7 +326,7 @@ static enum snap_status start_side(struct side *side, const struct snap_snapshot
 }
 
 static enum snap_status start(struct tables *t, const struct snap_snapshot *const in[2],
-                              struct snap_stack_origins *origins, struct snap_error *err)
+			      struct snap_stack_origins *origins, struct snap_error *err)
 {
 	size_t stacks = in[0]->stack_node.count + in[1]->stack_node.count, numbers = SNAP_DEPTH_MAX + 1;
 	for (unsigned n = 0; n < 2; n++)
@@ -341,7 +343,7 @@ static enum snap_status start(struct tables *t, const struct snap_snapshot *cons
 }
 
 enum snap_status snap_combine_tables(struct snap_snapshot *u, const struct snap_snapshot *const in[2],
-                                     struct snap_stack_origins *origins, bool *untidy, struct snap_error *err)
+				     struct snap_stack_origins *origins, bool *untidy, struct snap_error *err)
 {
 	struct tables t = {.u = u, .untidy = untidy};
 	*origins = (struct snap_stack_origins){{NULL, NULL}, NULL, NULL};

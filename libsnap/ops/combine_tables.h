@@ -16,7 +16,8 @@ struct snap_stack_origins {
  * both inputs. *untidy says that frames may be left that no stack needs. On failure the origins can be freed
  * as well. SNAP_ERR_NOMEM, SNAP_ERR_LIMIT. */
 enum snap_status snap_combine_tables(struct snap_snapshot *u, const struct snap_snapshot *const in[2],
-                                     struct snap_stack_origins *origins, bool *untidy, struct snap_error *err);
+				     struct snap_stack_origins *origins, bool *untidy,
+				     struct snap_error *err);
 void snap_stack_origins_free(struct snap_stack_origins *origins);
 
 #endif

@@ -15,10 +15,10 @@ enum { BLOCK = 256, COLUMNS_MAX = 4, LEVELS = SNAP_DEPTH_MAX + 1 };
 
 struct open_node {
 	uint32_t group;
-	uint32_t same_group;         /* depth of the next ancestor of the same group, 0 = none */
-	uint32_t oldest;             /* the least depth at which a window at or below begins */
+	uint32_t same_group;           /* depth of the next ancestor of the same group, 0 = none */
+	uint32_t oldest;               /* the least depth at which a window at or below begins */
 	int64_t reaching[COLUMNS_MAX]; /* stacks at or below whose window holds the node */
-	int64_t before[COLUMNS_MAX]; /* what began between same_group and here when the node was opened */
+	int64_t before[COLUMNS_MAX];   /* what began between same_group and here when the node was opened */
 };
 
 struct walk {
@@ -43,7 +43,8 @@ ALWAYS_INLINE void add(int64_t *to, const int64_t *values, unsigned columns)
 }
 
 /* Adds what began at depths in [from, to) to `sums`. */
-ALWAYS_INLINE void add_begun(const struct walk *w, uint32_t from, uint32_t to, int64_t *sums, unsigned columns)
+ALWAYS_INLINE void add_begun(const struct walk *w, uint32_t from, uint32_t to, int64_t *sums,
+			     unsigned columns)
 {
 	while (from < to) {
 		if (from % BLOCK == 0 && to - from >= BLOCK) {
@@ -70,7 +71,8 @@ ALWAYS_INLINE void enter(struct walk *w, uint32_t depth, uint32_t group, unsigne
 	}
 }
 
-ALWAYS_INLINE void meet_stack(struct walk *w, uint32_t depth, uint32_t oldest, const int64_t *values, unsigned columns)
+ALWAYS_INLINE void meet_stack(struct walk *w, uint32_t depth, uint32_t oldest, const int64_t *values,
+			      unsigned columns)
 {
 	struct open_node *o = &w->open[depth];
 	o->oldest = oldest < o->oldest ? oldest : o->oldest;
@@ -130,8 +132,8 @@ ALWAYS_INLINE bool walk_forest(struct walk *w, struct snap_stack_walk *stacks, u
 			root_depth = deepest;
 		enter(w, deepest, w->group[frame[n]], columns, once);
 		while ((stack = snap_stack_walk_next(stacks, n)) != SNAP_NONE)
-			meet_stack(w, deepest, snap_stack_oldest(s, stack), &w->stack_sums[(size_t)stack * columns],
-			           columns);
+			meet_stack(w, deepest, snap_stack_oldest(s, stack),
+				   &w->stack_sums[(size_t)stack * columns], columns);
 	}
 	for (; deepest >= root_depth; deepest--)
 		fits &= leave(w, deepest, deepest == root_depth, columns, once);
@@ -146,7 +148,7 @@ static bool walk_all(struct walk *w, struct snap_stack_walk *stacks, unsigned co
 }
 
 enum snap_status snap_cumulate(const struct snap_snapshot *s, bool once, struct snap_frame_groups *groups,
-                               struct snap_error *err)
+			       struct snap_error *err)
 {
 	const unsigned columns = groups->columns;
 	struct walk w = {.s = s, .group = groups->group, .sums = groups->sums, .present = groups->present};
@@ -160,13 +162,14 @@ enum snap_status snap_cumulate(const struct snap_snapshot *s, bool once, struct 
 	w.open = malloc(LEVELS * sizeof *w.open);
 	w.begun = malloc((size_t)LEVELS * columns * sizeof *w.begun);
 	w.begun_in_block = calloc((size_t)LEVELS / BLOCK * columns, sizeof *w.begun_in_block);
-	if (stack_sums == NULL || w.nearest == NULL || w.open == NULL || w.begun == NULL || w.begun_in_block == NULL)
+	if (stack_sums == NULL || w.nearest == NULL || w.open == NULL || w.begun == NULL ||
+	    w.begun_in_block == NULL)
 		status = snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 	else {
 		snap_sum_sites(s, NULL, columns, stack_sums);
 		if (!walk_all(&w, &stacks, columns, once))
 			status = snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET,
-			                   "a sum over all frames does not fit in 63 bits");
+					   "a sum over all frames does not fit in 63 bits");
 	}
 	free(stack_sums);
 	free(w.nearest);

@@ -16,6 +16,6 @@ struct snap_frame_groups {
 /* Adds each stack to the groups of its known frames: with `once`, once a group; else once a frame.
  * SNAP_ERR_NOMEM, SNAP_ERR_LIMIT. */
 enum snap_status snap_cumulate(const struct snap_snapshot *s, bool once, struct snap_frame_groups *groups,
-                               struct snap_error *err);
+			       struct snap_error *err);
 
 #endif

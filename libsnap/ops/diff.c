@@ -7,8 +7,8 @@
 
 /* The newer's metadata, then the older's behind the prefix. What the newer has behind it is no word of
  * this older side. */
-static enum snap_status add_meta(struct snap_snapshot *to, const struct snap_snapshot *from, const char *prefix,
-                                 struct snap_error *err)
+static enum snap_status add_meta(struct snap_snapshot *to, const struct snap_snapshot *from,
+				 const char *prefix, struct snap_error *err)
 {
 	const size_t prefix_size = strlen(prefix);
 	enum snap_status status = SNAP_OK;
@@ -27,13 +27,13 @@ static enum snap_status add_meta(struct snap_snapshot *to, const struct snap_sna
 }
 
 enum snap_status snap_diff_new(struct snap_snapshot **out, const struct snap_snapshot *older,
-                               const struct snap_snapshot *newer, struct snap_error *err)
+			       const struct snap_snapshot *newer, struct snap_error *err)
 {
 	*out = NULL;
 	if (snap_snapshot_is_diff(older) || snap_snapshot_is_diff(newer))
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET,
-		                 "the %s snapshot is a diff itself: a diff is made of two plain snapshots",
-		                 snap_snapshot_is_diff(older) ? "older" : "newer");
+				 "the %s snapshot is a diff itself: a diff is made of two plain snapshots",
+				 snap_snapshot_is_diff(older) ? "older" : "newer");
 	struct snap_combination what = {.in = {older, newer}};
 	memset(what.from, 0xff, sizeof what.from);
 	what.from[0][SNAP_COLUMN_OLD_BLOCKS] = what.from[1][SNAP_COLUMN_BLOCKS] = SNAP_COLUMN_BLOCKS;

@@ -63,12 +63,14 @@ static bool same_frame_group(const struct snap_snapshot *s, enum snap_group_by b
 	if (by == SNAP_BY_LINENO)
 		return same_line(s, a, b);
 	if (by == SNAP_BY_FUNCTION)
-		return f == h && (f == SNAP_NONE ? same_line(s, a, b) : s->frame_file.at[a] == s->frame_file.at[b]);
+		return f == h &&
+		       (f == SNAP_NONE ? same_line(s, a, b) : s->frame_file.at[a] == s->frame_file.at[b]);
 	return s->frame_file.at[a] == s->frame_file.at[b];
 }
 
 /* Frames ascend by (file, line, function): those of a file, or of a line, stand together. */
-static uint32_t number_runs(const struct snap_snapshot *s, enum snap_group_by by, uint32_t *number, uint32_t *first)
+static uint32_t number_runs(const struct snap_snapshot *s, enum snap_group_by by, uint32_t *number,
+			    uint32_t *first)
 {
 	const uint32_t *file = s->frame_file.at, *line = s->frame_line.at;
 	bool lines = by == SNAP_BY_LINENO;
@@ -82,12 +84,15 @@ static uint32_t number_runs(const struct snap_snapshot *s, enum snap_group_by by
 }
 
 /* The frames of a function are found by its name, which remembers the last group that bore it. */
-static uint32_t number_functions(const struct snap_snapshot *s, uint32_t *number, uint32_t *first, uint32_t *bearer)
+static uint32_t number_functions(const struct snap_snapshot *s, uint32_t *number, uint32_t *first,
+				 uint32_t *bearer)
 {
 	uint32_t frames = (uint32_t)s->frame_file.count, count = 0;
 	for (uint32_t f = 0; f < frames; f++) {
 		uint32_t function = s->frame_function.at[f];
-		uint32_t group = function != SNAP_NONE ? bearer[function] : f == 0 ? SNAP_NONE : number[f - 1];
+		uint32_t group = function != SNAP_NONE ? bearer[function]
+				 : f == 0              ? SNAP_NONE
+						       : number[f - 1];
 		if (group == SNAP_NONE || !same_frame_group(s, SNAP_BY_FUNCTION, first[group], f)) {
 			group = count++;
 			first[group] = f;
@@ -126,7 +131,8 @@ static enum snap_status group_frames(struct grouping *g, struct snap_error *err)
 		return out_of_memory(err);
 	enum snap_status status = number_frames(g, number, err);
 	if (status == SNAP_OK && g->options->cumulative != SNAP_SELF) {
-		struct snap_frame_groups groups = {number, (uint32_t)g->count, g->columns, g->sums.at, g->present};
+		struct snap_frame_groups groups = {number, (uint32_t)g->count, g->columns, g->sums.at,
+						   g->present};
 		status = snap_cumulate(s, g->options->cumulative == SNAP_CUMULATIVE, &groups, err);
 	} else if (status == SNAP_OK) {
 		uint32_t *group = number + frames;
@@ -149,8 +155,9 @@ static enum snap_status group_tracebacks(struct grouping *g, struct snap_error *
 	uint32_t *group = malloc((stacks + 1) * sizeof *group);
 	g->total = malloc((stacks + 1) * sizeof *g->total);
 	g->count = stacks;
-	enum snap_status status = group == NULL || g->total == NULL ? out_of_memory(err)
-	                                                            : snap_stacks_join(s, NULL, false, group, &joined, err);
+	enum snap_status status = group == NULL || g->total == NULL
+					  ? out_of_memory(err)
+					  : snap_stacks_join(s, NULL, false, group, &joined, err);
 	if (status == SNAP_OK)
 		status = zero_sums(g, err);
 	if (status == SNAP_OK) {
@@ -170,7 +177,7 @@ static enum snap_status group_tracebacks(struct grouping *g, struct snap_error *
 /* By domain and by size. */
 
 static enum snap_status find_key(struct grouping *g, struct snap_index *index, uint64_t key, size_t *group,
-                                 struct snap_error *err)
+				 struct snap_error *err)
 {
 	uint64_t hash = snap_mix(key + 1);
 	size_t cursor = snap_index_start(index, hash);
@@ -228,9 +235,8 @@ struct entry {
 static bool set_row(struct snap_group_row *row, const int64_t *sums, bool diff)
 {
 	*row = (struct snap_group_row){.size = sums[SNAP_COLUMN_BYTES], .count = sums[SNAP_COLUMN_BLOCKS]};
-	return !diff ||
-	       (!__builtin_sub_overflow(row->size, sums[SNAP_COLUMN_OLD_BYTES], &row->size_diff) &&
-	        !__builtin_sub_overflow(row->count, sums[SNAP_COLUMN_OLD_BLOCKS], &row->count_diff));
+	return !diff || (!__builtin_sub_overflow(row->size, sums[SNAP_COLUMN_OLD_BYTES], &row->size_diff) &&
+			 !__builtin_sub_overflow(row->count, sums[SNAP_COLUMN_OLD_BLOCKS], &row->count_diff));
 }
 
 /* Numbers as unsigned ones of the same order. */
@@ -273,7 +279,8 @@ static int compare_functions(const struct snap_snapshot *s, uint32_t a, uint32_t
 	uint32_t f = s->frame_function.at[a], h = s->frame_function.at[b];
 	int order = compare_numbers(s->frame_file.at[a], s->frame_file.at[b]);
 	if (order == 0)
-		order = compare_numbers(f == SNAP_NONE ? s->frame_line.at[a] : 0, h == SNAP_NONE ? s->frame_line.at[b] : 0);
+		order = compare_numbers(f == SNAP_NONE ? s->frame_line.at[a] : 0,
+					h == SNAP_NONE ? s->frame_line.at[b] : 0);
 	return order != 0 ? order : compare_numbers(f + 1, h + 1);
 }
 
@@ -349,7 +356,8 @@ static void finish_row(const struct grouping *g, struct ranked *r, uint32_t grou
 }
 
 /* Keeps the `top` highest in a heap, then takes them out from the lowest to the highest. */
-static enum snap_status rank(struct snap_groups *out, const struct grouping *g, size_t top, struct snap_error *err)
+static enum snap_status rank(struct snap_groups *out, const struct grouping *g, size_t top,
+			     struct snap_error *err)
 {
 	enum snap_group_sort sort = g->options->sort;
 	if (sort == SNAP_SORT_DEFAULT)
@@ -364,7 +372,8 @@ static enum snap_status rank(struct snap_groups *out, const struct grouping *g, 
 		struct snap_group_row row;
 		if (!set_row(&row, &g->sums.at[i * g->columns], g->diff)) {
 			free(heap);
-			return snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET, "a difference does not fit in 63 bits");
+			return snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET,
+					 "a difference does not fit in 63 bits");
 		}
 		out->count++;
 		struct entry e = make_entry(&row, sort, (uint32_t)i);
@@ -401,13 +410,13 @@ static enum snap_status check(const struct snap_group_options *o, bool diff, str
 	bool by_frame = o->by == SNAP_BY_LINENO || o->by == SNAP_BY_FILENAME || o->by == SNAP_BY_FUNCTION;
 	if (o->cumulative != SNAP_SELF && !by_frame)
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET,
-		                 "cumulative sums are of lines, files or functions: a block has only one %s",
-		                 o->by == SNAP_BY_TRACEBACK ? "traceback"
-		                 : o->by == SNAP_BY_DOMAIN  ? "domain"
-		                                            : "size");
+				 "cumulative sums are of lines, files or functions: a block has only one %s",
+				 o->by == SNAP_BY_TRACEBACK ? "traceback"
+				 : o->by == SNAP_BY_DOMAIN  ? "domain"
+							    : "size");
 	if (!diff && (o->sort == SNAP_SORT_SIZE_DIFF || o->sort == SNAP_SORT_COUNT_DIFF))
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET,
-		                 "only a diff can be sorted by a difference, and this is one snapshot");
+				 "only a diff can be sorted by a difference, and this is one snapshot");
 	return SNAP_OK;
 }
 
@@ -428,10 +437,11 @@ static enum snap_status group(struct grouping *g, struct snap_error *err)
 }
 
 enum snap_status snap_groups_new(struct snap_groups **out, const struct snap_snapshot *s,
-                                 const struct snap_group_options *options, size_t top, struct snap_error *err)
+				 const struct snap_group_options *options, size_t top, struct snap_error *err)
 {
 	*out = NULL;
-	struct grouping g = {.s = s, .options = options, .diff = snap_snapshot_is_diff(s), .budget = {UINT64_MAX, 0}};
+	struct grouping g = {
+		.s = s, .options = options, .diff = snap_snapshot_is_diff(s), .budget = {UINT64_MAX, 0}};
 	g.columns = g.diff ? 4 : 2;
 	enum snap_status status = check(options, g.diff, err);
 	if (status < 0)
@@ -442,7 +452,8 @@ enum snap_status snap_groups_new(struct snap_groups **out, const struct snap_sna
 	groups->snapshot = s;
 	groups->by = options->by;
 	if (!set_row(&groups->total, s->totals, g.diff))
-		status = snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET, "the difference of the sums does not fit in 63 bits");
+		status = snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET,
+				   "the difference of the sums does not fit in 63 bits");
 	if (status == SNAP_OK)
 		status = group(&g, err);
 	if (status == SNAP_OK)
@@ -489,10 +500,12 @@ size_t snap_groups_frames(const struct snap_groups *g, size_t i, struct snap_fra
 	if (count == 0 || max == 0)
 		return count;
 	frames[0] = snap_snapshot_frame(s, first);
-	if (g->by == SNAP_BY_FILENAME || (g->by == SNAP_BY_FUNCTION && s->frame_function.at[first] != SNAP_NONE))
+	if (g->by == SNAP_BY_FILENAME ||
+	    (g->by == SNAP_BY_FUNCTION && s->frame_function.at[first] != SNAP_NONE))
 		frames[0].line = 0;
 	if (g->by != SNAP_BY_FUNCTION)
-		for (uint32_t f = first + 1; f < s->frame_file.count && same_frame_group(s, g->by, first, f); f++)
+		for (uint32_t f = first + 1; f < s->frame_file.count && same_frame_group(s, g->by, first, f);
+		     f++)
 			if (s->frame_function.at[f] != s->frame_function.at[first])
 				frames[0].function = (struct snap_text){NULL, 0};
 	return count;

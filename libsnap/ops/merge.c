@@ -6,7 +6,7 @@
 #include "ops/combine.h"
 
 static enum snap_status add_two(struct snap_snapshot **out, const struct snap_snapshot *a,
-                                const struct snap_snapshot *b, struct snap_error *err)
+				const struct snap_snapshot *b, struct snap_error *err)
 {
 	struct snap_combination what = {.in = {a, b}};
 	memset(what.from, 0xff, sizeof what.from);
@@ -28,8 +28,8 @@ static enum snap_status add_two(struct snap_snapshot **out, const struct snap_sn
 
 /* Halves before wholes: what is summed up stays of a size, so many snapshots cost no more than their
  * bytes times the logarithm of their number. */
-static enum snap_status add_all(struct snap_snapshot **out, struct snap_snapshot *const *snapshots, size_t count,
-                                struct snap_error *err)
+static enum snap_status add_all(struct snap_snapshot **out, struct snap_snapshot *const *snapshots,
+				size_t count, struct snap_error *err)
 {
 	if (count == 2)
 		return add_two(out, snapshots[0], snapshots[1], err);
@@ -46,7 +46,7 @@ static enum snap_status add_all(struct snap_snapshot **out, struct snap_snapshot
 }
 
 static bool all_have(struct snap_snapshot *const *snapshots, size_t count, const char *key, const char *value,
-                     size_t size)
+		     size_t size)
 {
 	for (size_t i = 1; i < count; i++) {
 		const char *other = snap_meta_get(snapshots[i]->meta, key);
@@ -57,7 +57,7 @@ static bool all_have(struct snap_snapshot *const *snapshots, size_t count, const
 }
 
 static enum snap_status merge_meta(struct snap_meta *to, struct snap_snapshot *const *snapshots, size_t count,
-                                   struct snap_error *err)
+				   struct snap_error *err)
 {
 	const struct snap_meta *first = snapshots[0]->meta;
 	enum snap_status status = SNAP_OK;
@@ -71,17 +71,18 @@ static enum snap_status merge_meta(struct snap_meta *to, struct snap_snapshot *c
 	return status < 0 ? status : snap_meta_set_format(to, "merged", err, "%zu", count);
 }
 
-enum snap_status snap_merge_new(struct snap_snapshot **out, struct snap_snapshot *const *snapshots, size_t count,
-                                struct snap_error *err)
+enum snap_status snap_merge_new(struct snap_snapshot **out, struct snap_snapshot *const *snapshots,
+				size_t count, struct snap_error *err)
 {
 	*out = NULL;
 	for (size_t i = 1; i < count; i++)
 		if (!snap_snapshot_same_columns(snapshots[0], snapshots[i]))
-			return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET,
-			                 "snapshot %zu has other columns than the first: they cannot be added", i + 1);
+			return snap_fail(
+				err, SNAP_ERR_INVALID, SNAP_NO_OFFSET,
+				"snapshot %zu has other columns than the first: they cannot be added", i + 1);
 	struct snap_snapshot *sum = NULL;
 	enum snap_status status = count == 1 ? snap_snapshot_order(&sum, snapshots[0], err)
-	                                     : add_all(&sum, snapshots, count, err);
+					     : add_all(&sum, snapshots, count, err);
 	if (status == SNAP_OK)
 		status = merge_meta(sum->meta, snapshots, count, err);
 	if (status < 0)

@@ -13,13 +13,14 @@ static uint64_t stack_key(const struct snap_snapshot *s, uint32_t stack)
 }
 
 enum snap_status snap_stack_walk_start(struct snap_stack_walk *w, const struct snap_snapshot *s,
-                                       struct snap_error *err)
+				       struct snap_error *err)
 {
 	*w = (struct snap_stack_walk){s, NULL, 0};
 	uint32_t stacks = (uint32_t)s->stack_node.count;
 	bool ascending = true;
 	for (uint32_t i = 1; i < stacks && ascending; i++)
-		ascending = s->stack_node.at[i - 1] < s->stack_node.at[i] || stack_key(s, i - 1) < stack_key(s, i);
+		ascending = s->stack_node.at[i - 1] < s->stack_node.at[i] ||
+			    stack_key(s, i - 1) < stack_key(s, i);
 	if (ascending)
 		return SNAP_OK;
 	struct snap_keyed *rows = malloc(stacks * sizeof *rows), *scratch = malloc(stacks * sizeof *scratch);
@@ -42,8 +43,8 @@ void snap_stack_walk_free(struct snap_stack_walk *w)
 }
 
 /* The number of columns is a constant in each of its copies: the loops over them unroll. */
-static inline __attribute__((always_inline)) void sum_sites(const struct snap_snapshot *s, const uint32_t *group,
-                                                            unsigned columns, int64_t *sums)
+static inline __attribute__((always_inline)) void
+sum_sites(const struct snap_snapshot *s, const uint32_t *group, unsigned columns, int64_t *sums)
 {
 	const uint32_t *stack = s->site_stack.at;
 	int64_t values[4][SNAP_VALUES_CHUNK];
@@ -77,13 +78,13 @@ struct join {
 	const struct snap_snapshot *s;
 	const bool *eligible; /* NULL: all are */
 	bool totals;
-	bool *odd;         /* by length: whether a regular stack of this length may say what another says */
-	uint32_t *end;     /* by frame: where its candidates end in `stack`; they begin where those before end */
-	uint32_t *stack;   /* the candidates, by newest frame */
-	uint64_t *hash;    /* of each stack, once it is needed */
-	uint32_t *slots;   /* hash table of the candidates of one frame: place in `stack` + 1, or 0 */
-	uint64_t pairs;    /* of candidates of one frame */
-	uint32_t most;     /* candidates of one frame */
+	bool *odd;     /* by length: whether a regular stack of this length may say what another says */
+	uint32_t *end; /* by frame: where its candidates end in `stack`; they begin where those before end */
+	uint32_t *stack; /* the candidates, by newest frame */
+	uint64_t *hash;  /* of each stack, once it is needed */
+	uint32_t *slots; /* hash table of the candidates of one frame: place in `stack` + 1, or 0 */
+	uint64_t pairs;  /* of candidates of one frame */
+	uint32_t most;   /* candidates of one frame */
 	uint32_t *same;
 	size_t joined;
 };
@@ -144,7 +145,8 @@ static void join_few(struct join *j, uint32_t begin, uint32_t end)
 {
 	for (uint32_t i = begin + 1; i < end; i++)
 		for (uint32_t k = begin; k < i; k++)
-			if (j->same[j->stack[k]] == j->stack[k] && says_the_same(j, j->stack[k], j->stack[i])) {
+			if (j->same[j->stack[k]] == j->stack[k] &&
+			    says_the_same(j, j->stack[k], j->stack[i])) {
 				j->same[j->stack[i]] = j->stack[k];
 				j->joined++;
 				break;
@@ -199,8 +201,8 @@ static enum snap_status join_candidates(struct join *j, struct snap_error *err)
 	return SNAP_OK;
 }
 
-enum snap_status snap_stacks_join(const struct snap_snapshot *s, const bool *eligible, bool totals, uint32_t *same,
-                                  size_t *joined, struct snap_error *err)
+enum snap_status snap_stacks_join(const struct snap_snapshot *s, const bool *eligible, bool totals,
+				  uint32_t *same, size_t *joined, struct snap_error *err)
 {
 	size_t stacks = s->stack_node.count, frames = s->frame_file.count;
 	struct join j = {.s = s, .eligible = eligible, .totals = totals, .same = same};
@@ -230,7 +232,8 @@ int snap_stacks_compare(const struct snap_snapshot *s, uint32_t a, uint32_t b)
 {
 	const uint32_t *parent = s->node_parent.at, *frame = s->node_frame.at;
 	uint32_t a_length = s->stack_length.at[a], b_length = s->stack_length.at[b];
-	uint32_t x = s->stack_node.at[a], y = s->stack_node.at[b], common = a_length < b_length ? a_length : b_length;
+	uint32_t x = s->stack_node.at[a], y = s->stack_node.at[b],
+		 common = a_length < b_length ? a_length : b_length;
 	for (uint32_t i = common; i < a_length; i++)
 		x = parent[x];
 	for (uint32_t i = common; i < b_length; i++)

@@ -14,7 +14,7 @@ struct snap_stack_walk {
 };
 
 enum snap_status snap_stack_walk_start(struct snap_stack_walk *w, const struct snap_snapshot *s,
-                                       struct snap_error *err);
+				       struct snap_error *err);
 /* The next stack of `node`, or SNAP_NONE when it has no more. Nodes are asked for in ascending order. */
 static inline uint32_t snap_stack_walk_next(struct snap_stack_walk *w, uint32_t node)
 {
@@ -41,8 +41,8 @@ void snap_sum_sites(const struct snap_snapshot *s, const uint32_t *group, unsign
 /* For each stack writes one that has the same known frames, and with `totals` the same total, to
  * same[stack]: itself, or one with same[one] == one. *joined counts those that are not themselves. With
  * `eligible`, only stacks marked there are looked at. Nodes must be in depth-first order. SNAP_ERR_NOMEM. */
-enum snap_status snap_stacks_join(const struct snap_snapshot *s, const bool *eligible, bool totals, uint32_t *same,
-                                  size_t *joined, struct snap_error *err);
+enum snap_status snap_stacks_join(const struct snap_snapshot *s, const bool *eligible, bool totals,
+				  uint32_t *same, size_t *joined, struct snap_error *err);
 
 /* Below, equal to, or above 0 as the known frames of `a` sort before, with, or behind those of `b`: frame
  * by frame from the oldest, a beginning before what it begins. */

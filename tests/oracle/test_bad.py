@@ -1,13 +1,16 @@
 """Bad files: both decoders refuse each for the reason that its recipe gives. Odd files: both read them."""
 
+import importlib.util
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 import tempfile
 import unittest
 
-from decoders import BIN, ROOT, disagreements, read_by_c, read_by_python
+import snapdump
+from decoders import BIN, ROOT, disagreements, disagreements_on_bytes, read_by_c, read_by_python
 
 BAD = ROOT / "testdata/bad"
 
@@ -16,6 +19,13 @@ def expected(folder):
     """{path: the fields of its line}"""
     lines = (BAD / folder / "expected.tsv").read_text().splitlines()
     return {BAD / folder / name: rest for name, *rest in (line.split("\t") for line in lines)}
+
+
+def load_make():
+    spec = importlib.util.spec_from_file_location("bad_make", BAD / "make.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def check(paths):
@@ -77,6 +87,36 @@ class Odd(unittest.TestCase):
             read = read_by_python(path.read_bytes())
             self.assertIsNone(read.error, path.name)
             self.assertEqual(len(read.members), int(members), path.name)
+
+
+class Large(unittest.TestCase):
+    """What is too large to lie in the tree."""
+
+    def metadata(self, together, resolved):
+        """A file whose metadata take so much together; those of a second member are mostly taken over."""
+        make = load_make()
+        values = [(key, b"x" * 1048576) for key in (b"a", b"b", b"c")]
+        rest = b"y" * (together - sum(len(key) + len(value) + 16 for key, value in values) - 17)
+        whole = [*values, (b"d", rest)]
+        f = make.File((ROOT / "testdata/golden/v1/empty.snap").read_bytes())
+        if resolved:
+            f.extend(make.File((ROOT / "testdata/golden/v1/empty.snap").read_bytes()))
+            f[1].flags = 1
+            f[1][:] = [f.get("META", 1), f.get("END", 1)]
+            f.get("META", 1).body = b"\4\1\0\2\0\3\0" + make.entry(b"d", rest)
+        for member, entries in zip(f, [values, whole] if resolved else [whole]):
+            if member is f[0]:
+                member[0].body = make.uint(len(entries)) + b"".join(make.entry(*e) for e in entries)
+            digest = snapdump.digest_of_rows([b"blocks", b"bytes"], entries, [])
+            member[-1].body = member[-1].body[:48] + struct.pack("<QQ", *digest)
+        return f.join()[0]
+
+    def test_metadata_at_their_limit(self):
+        limit = snapdump.MAX_META
+        cases = [(f"{size}-{resolved}", self.metadata(size, resolved))
+                 for size in (limit - 1, limit, limit + 1) for resolved in (False, True)]
+        self.assertEqual(disagreements_on_bytes(cases), [])
+        self.assertEqual([read_by_python(data).error is None for _, data in cases], [True] * 4 + [False] * 2)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,4 @@
-"""Tests of snapdump.py with a tiny encoder, both made only from schema/snap-format.md.
-
-Run: python3 -m unittest tests/oracle/test_snapdump.py   (or: python3 tests/oracle/test_snapdump.py)
-     python3 tests/oracle/test_snapdump.py --examples    prints the worked examples
-"""
+"""Tests of snapdump.py with a tiny encoder, both made only from schema/snap-format.md."""
 import json
 import os
 import random
@@ -879,39 +875,5 @@ class Fuzz(unittest.TestCase):
         self.assertGreater(len(kinds), 40)
 
 
-# ---------------------------------------------------------------- worked examples
-
-def example_files():
-    e = Encoder(known=1)
-    rows = [((fr("/a.py", 7), fr("/a.py", 3)), 2, 0, 64, (2, 128))]
-    later = [rows[0][:4] + ((3, 192),), (rows[0][0], 2, 0, 80, (1, 80)),
-             ((fr("/b.py", 1), fr("/a.py", 3)), 2, 0, 32, (1, 32)),
-             ((fr("/a.py", 3),), 1, 0, 48, (1, 48))]
-    meta = [(b"pid", b"42")]
-    first = e.member(rows, meta, more=1)
-    return [("smallest member", standalone()), ("smallest member with a site", small()),
-            ("two members, the second continuing", first + e.member(later, meta))]
-
-
-def examples():
-    for title, data in example_files():
-        print("%s, %d bytes" % (title, len(data)))
-        members = read_members(data)
-        for tag, pos in tags(data):
-            if tag == "head":
-                print("  %4d  header    %s" % (pos, data[pos:pos + 20].hex()))
-                continue
-            n = struct.unpack("<I", data[pos + 8:pos + 12])[0]
-            print("  %4d  %-8s  %s | %s" % (pos, tag.strip() + (
-                " %d" % data[pos + 6] if tag in ("VALS", "CHGV") else ""),
-                data[pos:pos + 24].hex(), data[pos + 24:pos + 24 + n].hex()))
-            if tag == "END ":
-                print("        = %s" % next(members).to_json(True))
-        print()
-
-
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--examples"]:
-        examples()
-    else:
-        unittest.main()
+    unittest.main()

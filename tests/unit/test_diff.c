@@ -77,7 +77,8 @@ static bool is_ordered(const struct snap_snapshot *s)
 	for (size_t i = 0; i < snap_snapshot_sites(s) && good; i++) {
 		struct snap_site site = snap_snapshot_site(s, i, values);
 		if (i > 0 && site.stack == last.stack)
-			good = CHECK(last.domain < site.domain || (last.domain == site.domain && last.size < site.size));
+			good = CHECK(last.domain < site.domain ||
+				     (last.domain == site.domain && last.size < site.size));
 		bool live = false;
 		for (size_t c = 0; c < snap_snapshot_columns(s); c++)
 			live |= values[c] != 0;
@@ -103,7 +104,8 @@ static bool survives(const struct snap_snapshot *s)
 		size_t size;
 		told_must(snap_output_to_memory(&out, &err), &err);
 		told_must(snap_writer_new(&w, out, &(struct snap_writer_options){level, false}, &err), &err);
-		good = CHECK_OK(snap_writer_put(w, s, &err), &err) && CHECK_OK(snap_writer_finish(w, &err), &err) &&
+		good = CHECK_OK(snap_writer_put(w, s, &err), &err) &&
+		       CHECK_OK(snap_writer_finish(w, &err), &err) &&
 		       CHECK_OK(snap_output_finish(out, &err), &err);
 		snap_writer_free(w);
 		const void *bytes = snap_output_memory(out, &size);
@@ -136,7 +138,8 @@ static bool totals_are_right(const struct snap_snapshot *s)
 	return good;
 }
 
-static bool says(const struct snap_snapshot *s, const struct told *t, const struct told_site *sites, size_t count)
+static bool says(const struct snap_snapshot *s, const struct told *t, const struct told_site *sites,
+		 size_t count)
 {
 	struct bag wanted = told_bag(t, sites, count), got = bag_of_snapshot(s);
 	bool good = CHECK(bag_equal(&wanted, &got)) & CHECK_INT(got.merged, 0);
@@ -155,7 +158,8 @@ static bool check_diff(const struct shape *shape, uint64_t seed)
 		in[n] = told_snapshot(&two.told, two.sites[n], two.count[n], &d);
 	bool good;
 	if (shape->columns == TOLD_DIFF)
-		good = CHECK_INT(snap_diff_new(&diff, in[0], in[1], &err), SNAP_ERR_INVALID) & CHECK(diff == NULL);
+		good = CHECK_INT(snap_diff_new(&diff, in[0], in[1], &err), SNAP_ERR_INVALID) &
+		       CHECK(diff == NULL);
 	else {
 		good = CHECK_OK(snap_diff_new(&diff, in[0], in[1], &err), &err);
 		struct told_site *both = side_by_side(&two);
@@ -236,9 +240,9 @@ TEST(diffs_of_merges)
 		struct snap_snapshot *sums[2], *diff, *twice[2], *merged;
 		for (unsigned n = 0; n < 2; n++) {
 			size_t half = two.count[n] / 2;
-			struct snap_snapshot *parts[2] = {told_snapshot(&two.told, two.sites[n], half, NULL),
-			                                  told_snapshot(&two.told, two.sites[n] + half,
-			                                                two.count[n] - half, NULL)};
+			struct snap_snapshot *parts[2] = {
+				told_snapshot(&two.told, two.sites[n], half, NULL),
+				told_snapshot(&two.told, two.sites[n] + half, two.count[n] - half, NULL)};
 			CHECK_OK(snap_merge_new(&sums[n], parts, 2, &err), &err);
 			snap_snapshot_free(parts[0]);
 			snap_snapshot_free(parts[1]);
@@ -390,7 +394,8 @@ TEST(what_does_not_add_up_is_refused)
 	CHECK_INT(snap_diff_new(&result, plain, diff, &err), SNAP_ERR_INVALID);
 	CHECK_STR(err.message, "the newer snapshot is a diff itself: a diff is made of two plain snapshots");
 	CHECK_INT(snap_diff_new(&result, diff, plain, &err), SNAP_ERR_INVALID);
-	CHECK_INT(snap_merge_new(&result, (struct snap_snapshot *[]){plain, diff}, 2, &err), SNAP_ERR_INVALID);
+	CHECK_INT(snap_merge_new(&result, (struct snap_snapshot *[]){plain, diff}, 2, &err),
+		  SNAP_ERR_INVALID);
 	CHECK_STR(err.message, "snapshot 2 has other columns than the first: they cannot be added");
 	CHECK(result == NULL);
 	snap_snapshot_free(plain);
@@ -403,7 +408,8 @@ TEST(no_sum_wraps)
 	struct snap_error err;
 	struct snap_snapshot *s = make((struct line[]){{"a", 1, SNAP_BLOCK_SIZE_MAX, 3}}, 1), *sum;
 	CHECK_INT(snap_merge_new(&sum, (struct snap_snapshot *[]){s, s}, 2, &err), SNAP_ERR_LIMIT);
-	CHECK_INT(snap_merge_new(&sum, (struct snap_snapshot *[]){s, s, s, s, s, s}, 6, &err), SNAP_ERR_LIMIT);
+	CHECK_INT(snap_merge_new(&sum, (struct snap_snapshot *[]){s, s, s, s, s, s}, 6, &err),
+		  SNAP_ERR_LIMIT);
 	struct snap_snapshot *other = make((struct line[]){{"b", 1, SNAP_BLOCK_SIZE_MAX, 3}}, 1);
 	CHECK_INT(snap_merge_new(&sum, (struct snap_snapshot *[]){s, other}, 2, &err), SNAP_ERR_LIMIT);
 	if (CHECK_OK(snap_diff_new(&sum, s, s, &err), &err))

@@ -176,7 +176,9 @@ static struct tally tally(const struct snap_snapshot *s, const struct snap_group
 	free(k.bytes);
 	free(frames);
 	fold(&t);
-	sort_of_tally = o->sort != SNAP_SORT_DEFAULT ? o->sort : columns == 4 ? SNAP_SORT_SIZE_DIFF : SNAP_SORT_SIZE;
+	sort_of_tally = o->sort != SNAP_SORT_DEFAULT ? o->sort
+			: columns == 4               ? SNAP_SORT_SIZE_DIFF
+						     : SNAP_SORT_SIZE;
 	if (t.count > 0)
 		qsort(t.groups, t.count, sizeof *t.groups, compare_ranks);
 	return t;
@@ -206,8 +208,8 @@ static void key_of_row(const struct snap_groups *g, enum snap_group_by by, size_
 }
 
 /* Whether `g` has the first rows of `t`, all of them if `top` is 0. */
-static bool agrees(const struct snap_groups *g, const struct tally *t, const struct snap_group_options *o, bool diff,
-                   size_t top)
+static bool agrees(const struct snap_groups *g, const struct tally *t, const struct snap_group_options *o,
+		   bool diff, size_t top)
 {
 	size_t ranked = top == 0 || top > t->count ? t->count : top;
 	struct key k = {NULL, 0, 0};
@@ -216,8 +218,8 @@ static bool agrees(const struct snap_groups *g, const struct tally *t, const str
 		struct snap_group_row row = snap_groups_row(g, i);
 		const struct group *wanted = &t->groups[i];
 		key_of_row(g, o->by, i, &k);
-		good = CHECK_MEM(k.bytes, k.size, wanted->key, wanted->size) & CHECK_INT(row.size, wanted->sums[1]) &
-		       CHECK_INT(row.count, wanted->sums[0]) &
+		good = CHECK_MEM(k.bytes, k.size, wanted->key, wanted->size) &
+		       CHECK_INT(row.size, wanted->sums[1]) & CHECK_INT(row.count, wanted->sums[0]) &
 		       CHECK_INT(row.size_diff, diff ? wanted->sums[1] - wanted->sums[3] : 0) &
 		       CHECK_INT(row.count_diff, diff ? wanted->sums[0] - wanted->sums[2] : 0);
 		if (o->by == SNAP_BY_TRACEBACK)
@@ -240,26 +242,30 @@ static bool check_groups(const struct snap_snapshot *s, struct dice *d)
 	struct snap_error err;
 	bool diff = snap_snapshot_is_diff(s), good = true;
 	for (unsigned way = 0; way < 6 * 3 * 5 && good; way++) {
-		struct snap_group_options o = {(enum snap_group_by)(way % 6), (enum snap_group_cumulative)(way / 6 % 3),
-		                               (enum snap_group_sort)(way / 18)};
+		struct snap_group_options o = {(enum snap_group_by)(way % 6),
+					       (enum snap_group_cumulative)(way / 6 % 3),
+					       (enum snap_group_sort)(way / 18)};
 		struct snap_groups *g = NULL;
 		if (o.cumulative != SNAP_SELF && o.sort != (enum snap_group_sort)dice_below(d, 5))
 			continue;
 		if (!makes_sense(&o, diff)) {
-			good = CHECK_INT(snap_groups_new(&g, s, &o, 0, &err), SNAP_ERR_INVALID) && CHECK(g == NULL);
+			good = CHECK_INT(snap_groups_new(&g, s, &o, 0, &err), SNAP_ERR_INVALID) &&
+			       CHECK(g == NULL);
 			continue;
 		}
 		struct tally t = tally(s, &o);
 		const size_t tops[] = {0, 1, 1 + dice_below(d, (uint32_t)t.count + 2)};
 		for (size_t i = 0; i < sizeof tops / sizeof *tops && good; i++) {
-			good = CHECK_OK(snap_groups_new(&g, s, &o, tops[i], &err), &err) && agrees(g, &t, &o, diff, tops[i]);
+			good = CHECK_OK(snap_groups_new(&g, s, &o, tops[i], &err), &err) &&
+			       agrees(g, &t, &o, diff, tops[i]);
 			if (good)
 				good = CHECK_INT(snap_groups_total(g).size, snap_snapshot_total(s, 1)) &
 				       CHECK_INT(snap_groups_total(g).count, snap_snapshot_total(s, 0));
 			snap_groups_free(g);
 		}
 		if (!good)
-			printf("  by %d, cumulative %d, sort %d\n", (int)o.by, (int)o.cumulative, (int)o.sort);
+			printf("  by %d, cumulative %d, sort %d\n", (int)o.by, (int)o.cumulative,
+			       (int)o.sort);
 		tally_free(&t);
 	}
 	return good;
@@ -275,7 +281,8 @@ static bool check_shape(const struct shape *shape, uint64_t seed)
 		/* Two parts that have some sites in common. */
 		struct snap_error err;
 		struct snap_snapshot *diff, *older = told_snapshot(&t, t.sites, t.site_count / 2, &d);
-		struct snap_snapshot *newer = told_snapshot(&t, t.sites + t.site_count / 3, t.site_count / 2, &d);
+		struct snap_snapshot *newer =
+			told_snapshot(&t, t.sites + t.site_count / 3, t.site_count / 2, &d);
 		if (CHECK_OK(snap_diff_new(&diff, older, newer, &err), &err)) {
 			good = check_groups(diff, &d);
 			snap_snapshot_free(diff);
@@ -304,7 +311,23 @@ TEST(deep_stacks)
 	static const struct shape shapes[] = {
 		{"deep", 3, 2, 10, 6, 60, 80, 700, 2, {300, 600}, 5, 40, 1, 10, 4, TOLD_PLAIN, false},
 		{"deeper", 3, 0, 10, 40, 20, 30, 3000, 2, {0, 2500}, 0, 5, 1, 10, 4, TOLD_PLAIN, false},
-		{"far apart", 90, 0, 50000, 900, 24, 30, 4000, 2, {1500, 2500}, 0, 0, 1, 10, 4, TOLD_PLAIN, false},
+		{"far apart",
+		 90,
+		 0,
+		 50000,
+		 900,
+		 24,
+		 30,
+		 4000,
+		 2,
+		 {1500, 2500},
+		 0,
+		 0,
+		 1,
+		 10,
+		 4,
+		 TOLD_PLAIN,
+		 false},
 		{"cycles", 2, 0, 5, 5, 80, 100, 90, 1, {7, 25}, 0, 0, 1, 10, 4, TOLD_PLAIN, false},
 	};
 	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
@@ -337,7 +360,8 @@ static struct snap_snapshot *small_snapshot(const struct small_stack *stacks, si
 			uint32_t string, name = SNAP_NO_FUNCTION;
 			told_must(snap_builder_string(b, file, strlen(file), &string, &err), &err);
 			if (fields == 3)
-				told_must(snap_builder_string(b, function, strlen(function), &name, &err), &err);
+				told_must(snap_builder_string(b, function, strlen(function), &name, &err),
+					  &err);
 			told_must(snap_builder_frame(b, string, line, name, &frames[n], &err), &err);
 			at = strchr(at, ' ');
 			at = at == NULL ? NULL : at + 1;
@@ -351,26 +375,30 @@ static struct snap_snapshot *small_snapshot(const struct small_stack *stacks, si
 }
 
 /* All rows in one text: "file:line function size count; …". */
-static const char *rows(const struct snap_snapshot *s, enum snap_group_by by, enum snap_group_cumulative cumulative)
+static const char *rows(const struct snap_snapshot *s, enum snap_group_by by,
+			enum snap_group_cumulative cumulative)
 {
 	static char text[4096];
 	struct snap_groups *g;
 	struct snap_error err;
 	size_t end = 0;
 	text[0] = '\0';
-	if (!CHECK_OK(snap_groups_new(&g, s, &(struct snap_group_options){by, cumulative, SNAP_SORT_DEFAULT}, 0, &err),
-	              &err))
+	if (!CHECK_OK(snap_groups_new(&g, s, &(struct snap_group_options){by, cumulative, SNAP_SORT_DEFAULT},
+				      0, &err),
+		      &err))
 		return text;
 	for (size_t i = 0; i < snap_groups_ranked(g); i++) {
 		struct snap_group_row row = snap_groups_row(g, i);
 		struct snap_frame frames[16];
 		size_t count = snap_groups_frames(g, i, frames, 16);
 		for (size_t f = count; f-- > 0;)
-			end += (size_t)snprintf(text + end, sizeof text - end, "%.*s:%u%s%.*s ", (int)frames[f].file.size,
-			                        frames[f].file.bytes, frames[f].line,
-			                        frames[f].function.bytes != NULL ? ":" : "", (int)frames[f].function.size,
-			                        frames[f].function.bytes != NULL ? frames[f].function.bytes : "");
-		end += (size_t)snprintf(text + end, sizeof text - end, "%jd %jd; ", (intmax_t)row.size, (intmax_t)row.count);
+			end += (size_t)snprintf(
+				text + end, sizeof text - end, "%.*s:%u%s%.*s ", (int)frames[f].file.size,
+				frames[f].file.bytes, frames[f].line,
+				frames[f].function.bytes != NULL ? ":" : "", (int)frames[f].function.size,
+				frames[f].function.bytes != NULL ? frames[f].function.bytes : "");
+		end += (size_t)snprintf(text + end, sizeof text - end, "%jd %jd; ", (intmax_t)row.size,
+					(intmax_t)row.count);
 	}
 	snap_groups_free(g);
 	return text;
@@ -379,7 +407,8 @@ static const char *rows(const struct snap_snapshot *s, enum snap_group_by by, en
 /* facts/tracemalloc.md 4.4: CPython counts a block once per frame; by default it counts once per group. */
 TEST(recursion)
 {
-	struct snap_snapshot *s = small_snapshot((struct small_stack[]){{"a.py:3 a.py:2 a.py:2", 3, 100, 1}}, 1);
+	struct snap_snapshot *s =
+		small_snapshot((struct small_stack[]){{"a.py:3 a.py:2 a.py:2", 3, 100, 1}}, 1);
 	CHECK_STR(rows(s, SNAP_BY_LINENO, SNAP_SELF), "a.py:3 100 1; ");
 	CHECK_STR(rows(s, SNAP_BY_LINENO, SNAP_CUMULATIVE_TRACEMALLOC), "a.py:2 200 2; a.py:3 100 1; ");
 	CHECK_STR(rows(s, SNAP_BY_FILENAME, SNAP_CUMULATIVE_TRACEMALLOC), "a.py:0 300 3; ");
@@ -391,29 +420,35 @@ TEST(recursion)
 /* Frames above a stack's window belong to other stacks that share its node. */
 TEST(what_was_cut_off_does_not_count)
 {
-	struct snap_snapshot *s = small_snapshot(
-		(struct small_stack[]){{"c:3 b:2 a:1", 3, 10, 1}, {"d:4 c:3 b:2", 4, 1000, 1}, {"c:3 b:2", 9, 100, 1}}, 3);
-	CHECK_STR(rows(s, SNAP_BY_LINENO, SNAP_CUMULATIVE),
-	          "c:3 1110 3; b:2 1110 3; d:4 1000 1; a:1 10 1; ");
-	CHECK_STR(rows(s, SNAP_BY_TRACEBACK, SNAP_SELF), "b:2 c:3 d:4 1000 1; b:2 c:3 100 1; a:1 b:2 c:3 10 1; ");
+	struct snap_snapshot *s = small_snapshot((struct small_stack[]){{"c:3 b:2 a:1", 3, 10, 1},
+									{"d:4 c:3 b:2", 4, 1000, 1},
+									{"c:3 b:2", 9, 100, 1}},
+						 3);
+	CHECK_STR(rows(s, SNAP_BY_LINENO, SNAP_CUMULATIVE), "c:3 1110 3; b:2 1110 3; d:4 1000 1; a:1 10 1; ");
+	CHECK_STR(rows(s, SNAP_BY_TRACEBACK, SNAP_SELF),
+		  "b:2 c:3 d:4 1000 1; b:2 c:3 100 1; a:1 b:2 c:3 10 1; ");
 	snap_snapshot_free(s);
 }
 
 /* Equal size and count: names descend, a longer traceback stands before its beginning. */
 TEST(ties)
 {
-	struct snap_snapshot *s = small_snapshot(
-		(struct small_stack[]){{"b:2", 1, 8, 2}, {"b:10", 1, 8, 2}, {"a:99", 1, 8, 2}, {"c:1 b:2", 2, 8, 2}, {"b:3", 1, 16, 1}},
-		5);
+	struct snap_snapshot *s = small_snapshot((struct small_stack[]){{"b:2", 1, 8, 2},
+									{"b:10", 1, 8, 2},
+									{"a:99", 1, 8, 2},
+									{"c:1 b:2", 2, 8, 2},
+									{"b:3", 1, 16, 1}},
+						 5);
 	CHECK_STR(rows(s, SNAP_BY_LINENO, SNAP_SELF), "c:1 16 2; b:10 16 2; b:2 16 2; a:99 16 2; b:3 16 1; ");
-	CHECK_STR(rows(s, SNAP_BY_TRACEBACK, SNAP_SELF), "b:10 16 2; b:2 c:1 16 2; b:2 16 2; a:99 16 2; b:3 16 1; ");
+	CHECK_STR(rows(s, SNAP_BY_TRACEBACK, SNAP_SELF),
+		  "b:10 16 2; b:2 c:1 16 2; b:2 16 2; a:99 16 2; b:3 16 1; ");
 	snap_snapshot_free(s);
 }
 
 TEST(zero_sized_blocks_are_groups)
 {
-	struct snap_snapshot *s =
-		small_snapshot((struct small_stack[]){{"z:1", 1, 0, 1}, {"a:1", 1, 5368709120, 1}, {"y:1", 1, 0, 2}}, 3);
+	struct snap_snapshot *s = small_snapshot(
+		(struct small_stack[]){{"z:1", 1, 0, 1}, {"a:1", 1, 5368709120, 1}, {"y:1", 1, 0, 2}}, 3);
 	CHECK_STR(rows(s, SNAP_BY_LINENO, SNAP_SELF), "a:1 5368709120 1; y:1 0 2; z:1 0 1; ");
 	snap_snapshot_free(s);
 }
@@ -421,15 +456,16 @@ TEST(zero_sized_blocks_are_groups)
 TEST(functions)
 {
 	struct snap_snapshot *s = small_snapshot((struct small_stack[]){{"a:1:f b:1:g", 2, 1, 1},
-	                                                                {"a:2:f b:1:g", 2, 2, 1},
-	                                                                {"a:2:h b:1:g", 2, 4, 1},
-	                                                                {"a:2 b:1:g", 2, 8, 1},
-	                                                                {"a:3 b:2:f", 2, 16, 1},
-	                                                                {"b:7:f", 1, 32, 1}},
-	                                         6);
-	CHECK_STR(rows(s, SNAP_BY_FUNCTION, SNAP_SELF), "b:0:f 32 1; a:3 16 1; a:2 8 1; a:0:h 4 1; a:0:f 3 2; ");
+									{"a:2:f b:1:g", 2, 2, 1},
+									{"a:2:h b:1:g", 2, 4, 1},
+									{"a:2 b:1:g", 2, 8, 1},
+									{"a:3 b:2:f", 2, 16, 1},
+									{"b:7:f", 1, 32, 1}},
+						 6);
+	CHECK_STR(rows(s, SNAP_BY_FUNCTION, SNAP_SELF),
+		  "b:0:f 32 1; a:3 16 1; a:2 8 1; a:0:h 4 1; a:0:f 3 2; ");
 	CHECK_STR(rows(s, SNAP_BY_FUNCTION, SNAP_CUMULATIVE),
-	          "b:0:f 48 2; a:3 16 1; b:0:g 15 4; a:2 8 1; a:0:h 4 1; a:0:f 3 2; ");
+		  "b:0:f 48 2; a:3 16 1; b:0:g 15 4; a:2 8 1; a:0:h 4 1; a:0:f 3 2; ");
 	/* Named where the whole line, or file, is one function's. */
 	CHECK_STR(rows(s, SNAP_BY_LINENO, SNAP_SELF), "b:7:f 32 1; a:3 16 1; a:2 14 3; a:1:f 1 1; ");
 	CHECK_STR(rows(s, SNAP_BY_FILENAME, SNAP_SELF), "b:0 32 1; a:0 31 5; ");
@@ -439,16 +475,18 @@ TEST(functions)
 TEST(totals_of_tracebacks)
 {
 	struct snap_snapshot *s = small_snapshot((struct small_stack[]){{"a:1", 7, 1, 1},
-	                                                                {"a:1", 9, 2, 1},
-	                                                                {"b:1", 4, 4, 1},
-	                                                                {"b:1", 4, 8, 1},
-	                                                                {"c:1", 0, 16, 1}},
-	                                         5);
+									{"a:1", 9, 2, 1},
+									{"b:1", 4, 4, 1},
+									{"b:1", 4, 8, 1},
+									{"c:1", 0, 16, 1}},
+						 5);
 	struct snap_groups *g;
 	struct snap_error err;
-	if (CHECK_OK(snap_groups_new(&g, s, &(struct snap_group_options){SNAP_BY_TRACEBACK, SNAP_SELF, SNAP_SORT_SIZE}, 0,
-	                             &err),
-	             &err)) {
+	if (CHECK_OK(snap_groups_new(
+			     &g, s,
+			     &(struct snap_group_options){SNAP_BY_TRACEBACK, SNAP_SELF, SNAP_SORT_SIZE}, 0,
+			     &err),
+		     &err)) {
 		CHECK_INT(snap_groups_count(g), 3);
 		CHECK_INT(snap_groups_row(g, 0).total, 0);
 		CHECK_INT(snap_groups_row(g, 1).total, 4);
@@ -464,9 +502,9 @@ TEST(totals_of_tracebacks)
 static struct snap_snapshot *large_diff(int64_t blocks, int64_t bytes, int64_t old_blocks, int64_t old_bytes)
 {
 	const struct snap_column columns[] = {{"blocks", SNAP_UNIT_BLOCKS},
-	                                      {"bytes", SNAP_UNIT_BYTES},
-	                                      {"old_blocks", SNAP_UNIT_BLOCKS},
-	                                      {"old_bytes", SNAP_UNIT_BYTES}};
+					      {"bytes", SNAP_UNIT_BYTES},
+					      {"old_blocks", SNAP_UNIT_BLOCKS},
+					      {"old_bytes", SNAP_UNIT_BYTES}};
 	struct snap_builder *b;
 	struct snap_snapshot *s;
 	struct snap_error err;
@@ -476,7 +514,9 @@ static struct snap_snapshot *large_diff(int64_t blocks, int64_t bytes, int64_t o
 	told_must(snap_builder_frame(b, string, 1, SNAP_NO_FUNCTION, &frame, &err), &err);
 	uint32_t frames[3] = {frame, frame, frame};
 	told_must(snap_builder_stack(b, frames, 3, 3, &stack, &err), &err);
-	told_must(snap_builder_add_values(b, stack, 0, 1, (int64_t[]){blocks, bytes, old_blocks, old_bytes}, &err), &err);
+	told_must(snap_builder_add_values(b, stack, 0, 1, (int64_t[]){blocks, bytes, old_blocks, old_bytes},
+					  &err),
+		  &err);
 	told_must(snap_builder_finish(b, &s, &err), &err);
 	snap_builder_free(b);
 	return s;
@@ -513,13 +553,17 @@ TEST(refusals_say_why)
 	struct snap_snapshot *s = small_snapshot((struct small_stack[]){{"a:1", 1, 1, 1}}, 1);
 	struct snap_groups *g;
 	struct snap_error err;
-	CHECK_INT(snap_groups_new(&g, s, &(struct snap_group_options){SNAP_BY_TRACEBACK, SNAP_CUMULATIVE, SNAP_SORT_DEFAULT},
-	                          0, &err),
-	          SNAP_ERR_INVALID);
-	CHECK_STR(err.message, "cumulative sums are of lines, files or functions: a block has only one traceback");
-	CHECK_INT(snap_groups_new(&g, s, &(struct snap_group_options){SNAP_BY_LINENO, SNAP_SELF, SNAP_SORT_SIZE_DIFF}, 0,
-	                          &err),
-	          SNAP_ERR_INVALID);
+	CHECK_INT(snap_groups_new(
+			  &g, s,
+			  &(struct snap_group_options){SNAP_BY_TRACEBACK, SNAP_CUMULATIVE, SNAP_SORT_DEFAULT},
+			  0, &err),
+		  SNAP_ERR_INVALID);
+	CHECK_STR(err.message,
+		  "cumulative sums are of lines, files or functions: a block has only one traceback");
+	CHECK_INT(snap_groups_new(
+			  &g, s, &(struct snap_group_options){SNAP_BY_LINENO, SNAP_SELF, SNAP_SORT_SIZE_DIFF},
+			  0, &err),
+		  SNAP_ERR_INVALID);
 	CHECK_STR(err.message, "only a diff can be sorted by a difference, and this is one snapshot");
 	snap_snapshot_free(s);
 	snap_groups_free(NULL);

@@ -100,6 +100,13 @@ def zstd(data, block_type=0):
     return header + struct.pack("<I", len(data) << 3 | block_type << 1 | 1)[:3] + data
 
 
+def zstd_runs(data, byte, runs):
+    """Data in a raw block, and behind it runs of 131,072 times one byte, four bytes each."""
+    size = len(data) + runs * 131072
+    blocks = struct.pack("<I", len(data) << 3)[:3] + data + (struct.pack("<I", 131072 << 3 | 1 << 1)[:3] + byte) * runs
+    return b"\x28\xb5\x2f\xfd\xa0" + struct.pack("<I", size) + blocks + b"\x01\0\0"
+
+
 # --- the files ---
 
 bad = []
@@ -200,6 +207,7 @@ damaged("memo-gap-in-trace", "memo entry 99 is written where 16 is due",
 damaged("memo-gap-in-frames", "memo entry 99 is written where 14 is due",
         HEAD + MARK + int1(0) + int1(200) + MARK + FRAME + get(12) + int1(9) + TUPLE2, put(99), (get(12) + int1(9) + TUPLE2 + MEMOIZE) * 8)
 damaged("memo-not-written", "memo entry 200 is read", HEAD, get(200), TAIL)
+damaged("memo-twice", "in its memo twice", HEAD + text("a.py") + MEMOIZE, MEMOIZE, TAIL)
 damaged("memo-of-number", "stores a number", HEAD + MARK + int1(0), MEMOIZE, TAIL)
 damaged("memo-of-nothing", "there is none", HEAD + MARK, MEMOIZE, TAIL)
 damaged("deep-nesting", "nested deeper", HEAD, MARK * 1000, TAIL, skip=6)
@@ -273,6 +281,9 @@ cut("zstd-truncated-in-magic", zstd(LARGER), 3)
 cut("zstd-truncated-in-data", zstd(LARGER), 200)
 add("zstd-bad-block", "SNAP_ERR_DAMAGED", None, "zstd data is damaged", zstd(LARGER, block_type=3))
 add("zstd-trailing-garbage", "SNAP_ERR_DAMAGED", len(zstd(LARGER)), "not zstd data follow", zstd(LARGER) + b"\n")
+add("zstd-stack-bomb", "SNAP_ERR_LIMIT", len(HEAD) + (1 << 20) - 7 + 1, "piles up more than 1048576 values",
+    zstd_runs(HEAD, NONE, 9))
+add("zstd-memo-bomb", "SNAP_ERR_DAMAGED", len(HEAD) + 6, "in its memo twice", zstd_runs(HEAD + text("abc"), MEMOIZE, 500))
 add("zstd-huge-window", "SNAP_ERR_LIMIT", None, "too large a window", b"\x28\xb5\x2f\xfd\x00\xa8\x01\0\0")
 
 if __name__ == "__main__":
