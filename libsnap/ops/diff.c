@@ -1,4 +1,5 @@
-/* Puts two snapshots side by side; see diff.h. */
+/* Puts two snapshots side by side; see diff.h. Of their columns only blocks and bytes have an older side;
+ * others are left out. */
 #include <snap/diff.h>
 
 #include <string.h>

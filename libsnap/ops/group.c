@@ -90,9 +90,8 @@ static uint32_t number_functions(const struct snap_snapshot *s, uint32_t *number
 	uint32_t frames = (uint32_t)s->frame_file.count, count = 0;
 	for (uint32_t f = 0; f < frames; f++) {
 		uint32_t function = s->frame_function.at[f];
-		uint32_t group = function != SNAP_NONE ? bearer[function]
-				 : f == 0              ? SNAP_NONE
-						       : number[f - 1];
+		uint32_t before = f > 0 ? number[f - 1] : SNAP_NONE;
+		uint32_t group = function != SNAP_NONE ? bearer[function] : before;
 		if (group == SNAP_NONE || !same_frame_group(s, SNAP_BY_FUNCTION, first[group], f)) {
 			group = count++;
 			first[group] = f;
@@ -420,7 +419,7 @@ static enum snap_status check(const struct snap_group_options *o, bool diff, str
 	return SNAP_OK;
 }
 
-static enum snap_status group(struct grouping *g, struct snap_error *err)
+static enum snap_status add_up(struct grouping *g, struct snap_error *err)
 {
 	switch (g->options->by) {
 	case SNAP_BY_TRACEBACK:
@@ -455,7 +454,7 @@ enum snap_status snap_groups_new(struct snap_groups **out, const struct snap_sna
 		status = snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET,
 				   "the difference of the sums does not fit in 63 bits");
 	if (status == SNAP_OK)
-		status = group(&g, err);
+		status = add_up(&g, err);
 	if (status == SNAP_OK)
 		status = rank(groups, &g, top, err);
 	snap_vector_free(&g.sums, NULL);

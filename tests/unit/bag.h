@@ -56,13 +56,46 @@ static inline void bag_hash_bytes(uint64_t h[2], const char *bytes, size_t size)
 	}
 }
 
-static inline void bag_hash_frame(uint64_t h[2], struct snap_frame f)
+/* Frames whose hash is known, by where their names stand: most come again and again. */
+struct bag_frames {
+	struct {
+		struct snap_frame frame;
+		uint64_t hash[2];
+		bool used;
+	} at[1024];
+};
+
+static inline struct bag_frames *bag_frames_new(void)
 {
-	bag_hash_bytes(h, f.file.bytes, f.file.size);
-	bag_hash_number(h, f.line);
-	bag_hash_number(h, f.function.bytes != NULL);
-	if (f.function.bytes != NULL)
-		bag_hash_bytes(h, f.function.bytes, f.function.size);
+	struct bag_frames *known = bag_memory(NULL, 1, sizeof *known);
+	for (size_t i = 0; i < sizeof known->at / sizeof *known->at; i++)
+		known->at[i].used = false;
+	return known;
+}
+
+/* `known` lives no longer than the names of its frames do. */
+static inline void bag_hash_frame(uint64_t h[2], struct snap_frame f, struct bag_frames *known)
+{
+	uint64_t place[2] = {1, 1};
+	bag_hash_number(place, (uintptr_t)f.file.bytes);
+	bag_hash_number(place, (uintptr_t)f.function.bytes);
+	bag_hash_number(place, (uint64_t)f.line << 32 | (f.file.size + f.function.size));
+	size_t i = place[0] % (sizeof known->at / sizeof *known->at);
+	const struct snap_frame *k = &known->at[i].frame;
+	if (!known->at[i].used || k->file.bytes != f.file.bytes || k->file.size != f.file.size || k->line != f.line ||
+	    k->function.bytes != f.function.bytes || k->function.size != f.function.size) {
+		uint64_t *hash = known->at[i].hash;
+		hash[0] = hash[1] = 1;
+		bag_hash_bytes(hash, f.file.bytes, f.file.size);
+		bag_hash_number(hash, f.line);
+		bag_hash_number(hash, f.function.bytes != NULL);
+		if (f.function.bytes != NULL)
+			bag_hash_bytes(hash, f.function.bytes, f.function.size);
+		known->at[i].frame = f;
+		known->at[i].used = true;
+	}
+	bag_hash_number(h, known->at[i].hash[0]);
+	bag_hash_number(h, known->at[i].hash[1]);
 }
 
 /* `stack` is a hash of the frames. */
@@ -115,6 +148,7 @@ static inline struct bag bag_of_snapshot(const struct snap_snapshot *s)
 	size_t stacks = snap_snapshot_stacks(s), room = 0;
 	uint64_t(*hashes)[2] = bag_memory(NULL, stacks, sizeof *hashes);
 	struct snap_frame *frames = NULL;
+	struct bag_frames *known = bag_frames_new();
 	for (uint32_t i = 0; i < stacks; i++) {
 		size_t length = snap_snapshot_stack(s, i).length;
 		if (length > room) {
@@ -124,7 +158,7 @@ static inline struct bag bag_of_snapshot(const struct snap_snapshot *s)
 		snap_snapshot_traceback(s, i, frames, room);
 		hashes[i][0] = hashes[i][1] = 1;
 		for (size_t f = 0; f < length; f++)
-			bag_hash_frame(hashes[i], frames[f]);
+			bag_hash_frame(hashes[i], frames[f], known);
 	}
 	for (size_t i = 0; i < snap_snapshot_sites(s); i++) {
 		int64_t values[SNAP_COLUMNS_MAX];
@@ -133,6 +167,7 @@ static inline struct bag bag_of_snapshot(const struct snap_snapshot *s)
 		bag_add(&b, hashes[site.stack], stack.length, stack.total, site.domain, site.size, site.values,
 		        snap_snapshot_columns(s));
 	}
+	free(known);
 	free(frames);
 	free(hashes);
 	bag_settle(&b);

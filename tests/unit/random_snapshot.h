@@ -223,16 +223,18 @@ static inline struct bag told_bag(const struct told *t, const struct told_site *
 {
 	struct bag b = {.items = NULL};
 	uint64_t(*hashes)[2] = bag_memory(NULL, t->stack_count, sizeof *hashes);
+	struct bag_frames *known = bag_frames_new();
 	for (uint32_t i = 0; i < t->stack_count; i++) {
 		hashes[i][0] = hashes[i][1] = 1;
 		for (uint32_t f = 0; f < t->stacks[i].count; f++)
-			bag_hash_frame(hashes[i], told_frame_text(t, t->stacks[i].frames[f]));
+			bag_hash_frame(hashes[i], told_frame_text(t, t->stacks[i].frames[f]), known);
 	}
 	for (size_t i = 0; i < count; i++) {
 		const struct told_stack *stack = &t->stacks[sites[i].stack];
 		bag_add(&b, hashes[sites[i].stack], stack->count, stack->total, sites[i].domain, sites[i].size,
 		        sites[i].values, t->column_count);
 	}
+	free(known);
 	free(hashes);
 	bag_settle(&b);
 	return b;
