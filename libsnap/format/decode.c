@@ -125,6 +125,11 @@ static const struct rule *find_rule(uint32_t tag)
 	return NULL;
 }
 
+bool snap_decoder_knows(uint32_t tag)
+{
+	return find_rule(tag) != NULL;
+}
+
 /* Whether a section may stand here. */
 static bool fits(const struct snap_decoder *d, const struct rule *rule, const struct snap_section *section)
 {
@@ -320,6 +325,7 @@ enum snap_status snap_decoder_begin(struct snap_decoder *d, const struct snap_me
 	if (!continues)
 		d->live = 0;
 	d->careful = false;
+	memset(d->largest_sum, 0, sizeof d->largest_sum);
 	d->loose_leaf = false;
 	d->group = START;
 	d->previous_tag = d->previous_index = 0;

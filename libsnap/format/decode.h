@@ -15,7 +15,10 @@ void snap_decoder_free(struct snap_decoder *d); /* takes NULL */
 enum snap_status snap_decoder_begin(struct snap_decoder *d, const struct snap_member_header *header,
                                     struct snap_error *err);
 
-/* Takes the next section. SNAP_END when it was END, all of the member is there and every count is right. */
+/* Whether a tag is one of this version. */
+bool snap_decoder_knows(uint32_t tag);
+
+/* Takes the next section, unpacked if its tag is known. SNAP_END when it was END, all of the member is there and every count is right. */
 enum snap_status snap_decoder_section(struct snap_decoder *d, const struct snap_section *section,
                                       struct snap_error *err);
 

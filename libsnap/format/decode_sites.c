@@ -312,8 +312,10 @@ static void fill_rows(struct snap_decoder *d, struct cursor *c, size_t begin, si
 			fill_values(d, k, d->sizes.at + (at - begin), d->is_explicit.at + (at - begin), count, &residual[k],
 			            chunks);
 			struct sum s = add_up(values, count);
-			/* A thousand values below 2^46 cannot overflow 63 bits; others are added with care at END. */
-			d->careful = d->careful || s.high >> 46 != 0;
+			/* A thousand values below 2^46 cannot overflow 63 bits; what could is added with care at
+			 * END, and so is what only keeps within them because signs differ. */
+			d->largest_sum[k] += (s.high + 1) * count;
+			d->careful = d->careful || s.high >> 46 != 0 || d->largest_sum[k] >> 62 != 0;
 			overflow |= !d->continues && __builtin_add_overflow(t->totals[k], (int64_t)s.sum, &t->totals[k]);
 			/* What is not stored is zero where that is which it is predicted from. */
 			if (!d->stored[k])

@@ -71,6 +71,7 @@ struct snap_decoder {
 	struct snap_i64s residuals[SNAP_COLUMNS_MAX];
 	size_t whole_sites;           /* sites whose values are known, for salvage */
 	bool careful;                 /* totals are not known yet */
+	uint64_t largest_sum[SNAP_COLUMNS_MAX]; /* while not careful: no sum of absolute values is above it */
 	size_t live;                  /* of them: not all values zero */
 	bool loose_leaf;              /* a node has neither children nor the stack of the rule */
 };

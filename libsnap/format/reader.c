@@ -110,6 +110,8 @@ static enum snap_status read_member(struct snap_reader *r, struct snap_error *er
 	struct snap_section section = {.offset = header.offset};
 	while (status == SNAP_OK) {
 		status = snap_sections_next(r->sections, &section, err);
+		if (status == SNAP_OK && snap_decoder_knows(section.tag))
+			status = snap_sections_unpack(r->sections, &section, err);
 		if (status == SNAP_OK) {
 			count_section(r, &section);
 			status = snap_decoder_section(r->decoder, &section, err);

@@ -158,9 +158,15 @@ static enum snap_status read_body(struct snap_sections *r, struct snap_section *
 		return snap_fail(err, SNAP_ERR_DAMAGED, s->offset, "the checksum of section %s is wrong",
 		                 tag_text(s->tag, tag));
 	s->body = r->stored.at;
+	return SNAP_OK;
+}
+
+enum snap_status snap_sections_unpack(struct snap_sections *r, struct snap_section *s, struct snap_error *err)
+{
+	char tag[5];
 	if (s->codec == SNAP_CODEC_STORED)
 		return SNAP_OK;
-	status = snap_vector_reserve(&r->raw, (size_t)s->size + 1, NULL, err);
+	enum snap_status status = snap_vector_reserve(&r->raw, s->size, NULL, err);
 	if (status < 0)
 		return status;
 	size_t size = ZSTD_decompressDCtx(r->zstd, r->raw.at, s->size, r->stored.at, s->stored);

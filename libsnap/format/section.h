@@ -20,7 +20,8 @@ struct snap_section {
 	bool must;
 	uint8_t codec;
 	uint32_t stored;     /* bytes of the body in the file */
-	const uint8_t *body; /* unpacked, borrowed until the next call */
+	const uint8_t *body; /* as stored, and after snap_sections_unpack `size` bytes; borrowed until the
+	                        next call */
 	uint32_t size;
 };
 
@@ -34,6 +35,8 @@ enum snap_status snap_sections_header(struct snap_sections *r, struct snap_membe
 /* Looks whether the next member continues this one, without consuming it. */
 enum snap_status snap_sections_continues(struct snap_sections *r, bool *continues, struct snap_error *err);
 enum snap_status snap_sections_next(struct snap_sections *r, struct snap_section *section, struct snap_error *err);
+/* Unpacks the body of the section read last; what is not known is not unpacked. */
+enum snap_status snap_sections_unpack(struct snap_sections *r, struct snap_section *section, struct snap_error *err);
 void snap_sections_free(struct snap_sections *r); /* takes NULL */
 
 #endif

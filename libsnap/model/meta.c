@@ -142,9 +142,9 @@ enum snap_status snap_meta_set(struct snap_meta *meta, const char *key, const vo
 		bytes -= old->size;
 	else
 		bytes += key_size + ENTRY_BYTES;
-	if (bytes >= SNAP_META_BYTES_MAX)
+	if (bytes > SNAP_META_BYTES_MAX)
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "the metadata have more than %d bytes",
-		                 SNAP_META_BYTES_MAX - 1);
+		                 SNAP_META_BYTES_MAX);
 	if (old == NULL && meta->count >= SNAP_META_ENTRIES_MAX)
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "there are more than %d metadata entries",
 		                 SNAP_META_ENTRIES_MAX);

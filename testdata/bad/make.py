@@ -979,18 +979,6 @@ def site_of_zero_values(f):
     f[1][:] = [Section(b"META", b"\4\1\0\2\0\3\0\4\0", flags=0), Section(b"STKX", b"\0\1\0"), Section(b"SITT", b"\x23"), keep]
 
 
-@odd("one")
-def equal_site_of_an_older_member(f):
-    """No writer makes it, no reader need find it: it is added up, and counts for itself in END."""
-    member, = snapdump.read_members((GOLDEN / "one.snap").read_bytes())
-    sites = member.sites + [site for site in member.sites if site[2:4] == (0, 72)]
-    end = f.get("END").body
-    end = end[:40] + struct.pack("<QQQ", len(sites), *snapdump.digest_of_rows(member.columns, member.meta, sites))
-    f.append(Member(flags=1))
-    f[1][:] = [Section(b"META", b"\4\1\0\2\0\3\0\4\0", flags=0), Section(b"SITO", b"\0"),
-               Section(b"SITT", uint(72 << 2 | 1)), Section(b"END ", end)]
-
-
 def make(base, function):
     f = File((GOLDEN / f"{base}.snap").read_bytes())
     return f, function(f)

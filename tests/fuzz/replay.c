@@ -2,35 +2,22 @@
  * each. Whatever goes wrong ends the program, with the name of the input. */
 #define _GNU_SOURCE
 #include <ftw.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-/* Of the sanitizers' run time, where it is linked. */
-__attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)(void));
 
-static const char *current = "";
-static unsigned inputs;
-
-static void name_input(void)
-{
-	static const char text[] = "\nwhile replaying ";
-	ssize_t ignored = write(STDOUT_FILENO, text, sizeof text - 1);
-	ignored = write(STDOUT_FILENO, current, strlen(current));
-	ignored = write(STDOUT_FILENO, "\n", 1);
-	(void)ignored;
-}
-
-static void die_by(int number)
-{
-	name_input();
-	raise(number);
-}
+/* Seen by the process that replays and by the one that waits for it, which no sanitizer ends. */
+static struct {
+	unsigned inputs;
+	char current[4096];
+} *shared;
 
 static bool replay(const char *path)
 {
@@ -47,8 +34,8 @@ static bool replay(const char *path)
 	bool whole = bytes != NULL && fread(bytes, 1, size, f) == size;
 	fclose(f);
 	if (whole) {
-		current = path;
-		inputs++;
+		snprintf(shared->current, sizeof shared->current, "%s", path);
+		shared->inputs++;
 		LLVMFuzzerTestOneInput(bytes, size);
 	} else {
 		fprintf(stderr, "%s: cannot read\n", path);
@@ -64,21 +51,30 @@ static int visit(const char *path, const struct stat *st, int type, struct FTW *
 	return type != FTW_F || replay(path) ? 0 : 1;
 }
 
+static bool replay_all(int count, char **paths)
+{
+	bool good = true;
+	for (int i = 0; i < count; i++)
+		good = nftw(paths[i], visit, 16, FTW_PHYS) == 0 && good;
+	return good;
+}
+
 int main(int argc, char **argv)
 {
-	static const int deadly[] = {SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
-	if (__sanitizer_set_death_callback != NULL) {
-		__sanitizer_set_death_callback(name_input);
-	} else {
-		struct sigaction action = {.sa_handler = die_by, .sa_flags = (int)SA_RESETHAND};
-		for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
-			sigaction(deadly[i], &action, NULL);
-	}
-	LLVMFuzzerTestOneInput((const uint8_t *)"", 0);
-	bool good = true;
-	for (int i = 1; i < argc; i++)
-		good = nftw(argv[i], visit, 16, FTW_PHYS) == 0 && good;
-	good = good && inputs > 0;
-	printf("%u inputs\n%d passed, %d failed\n", inputs, good, !good);
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		return 2;
+	pid_t child = fork();
+	if (child == 0)
+		return replay_all(argc - 1, argv + 1) ? 0 : 1;
+	int status;
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return 2;
+	if (WIFSIGNALED(status))
+		printf("signal %d, last replayed: %s\n", WTERMSIG(status), shared->current);
+	else if (WEXITSTATUS(status) > 1)
+		printf("exit status %d, last replayed: %s\n", WEXITSTATUS(status), shared->current);
+	bool good = status == 0 && shared->inputs > 0;
+	printf("%u inputs\n%d passed, %d failed\n", shared->inputs, good, !good);
 	return good ? 0 : 1;
 }

@@ -192,8 +192,11 @@ static inline struct told told_random(const struct shape *s, uint64_t seed)
 	t.frames = bag_memory(NULL, t.frame_count, sizeof *t.frames);
 	t.stacks = bag_memory(NULL, t.stack_count, sizeof *t.stacks);
 	t.sites = bag_memory(NULL, t.site_count, sizeof *t.sites);
-	for (uint32_t i = 0; i < t.name_count; i++)
+	for (uint32_t i = 0; i < t.name_count; i++) {
 		t.names[i] = told_random_name(&d, s, i);
+		if (strcmp(s->name, "the empty name") == 0)
+			t.names[i].size = 0;
+	}
 	for (uint32_t i = 0; i < t.frame_count; i++) {
 		uint32_t function = s->functions > 0 ? s->files + dice_below(&d, s->functions) : SNAP_NO_FUNCTION;
 		if (function != SNAP_NO_FUNCTION && dice_percent(&d, 20))
@@ -308,8 +311,9 @@ static inline void told_tell(const struct told *t, struct snap_builder *b, const
 	for (size_t i = 0; i < count; i++) {
 		const struct told_site *s = &sites[place[i]];
 		uint32_t stack = told_tell_stack(t, &n, b, s->stack);
-		bool plain = t->column_count == 2;
-		if (plain && s->values[1] == (int64_t)s->size * s->values[0] && (order == NULL || dice_percent(order, 50))) {
+		int64_t bytes;
+		bool plain = t->column_count == 2 && !__builtin_mul_overflow((int64_t)s->size, s->values[0], &bytes);
+		if (plain && s->values[1] == bytes && (order == NULL || dice_percent(order, 50))) {
 			told_must(snap_builder_add(b, stack, s->domain, s->size, s->values[0], &err), &err);
 			continue;
 		}
@@ -366,6 +370,7 @@ static const struct shape small_shapes[] = {
 	{"a diff", 9, 5, 500, 40, 100, 300, 8, 3, {0, 5}, 10, 10, 3, 18, 20, TOLD_DIFF, false},
 	{"further columns", 9, 5, 500, 40, 100, 300, 8, 3, {0, 5}, 10, 10, 3, 18, 36, TOLD_EXTRA, false},
 	{"most columns", 9, 5, 500, 40, 100, 200, 8, 3, {0, 5}, 10, 10, 3, 18, 36, TOLD_MOST, true},
+	{"the empty name", 1, 0, 2, 1, 1, 1, 1, 1, {0, 0}, 0, 0, 1, 8, 1, TOLD_PLAIN, false},
 	{"nothing", 1, 0, 2, 1, 1, 0, 1, 1, {0, 0}, 0, 0, 1, 8, 1, TOLD_PLAIN, false},
 };
 enum { SMALL_SHAPES = sizeof small_shapes / sizeof *small_shapes };

@@ -574,3 +574,17 @@ TEST(memory_has_a_limit)
 		CHECK_INT(fill(UINT64_C(1) << 30, what), SNAP_OK);
 	}
 }
+
+/* A name without bytes is a name, alone as well. */
+TEST(the_empty_name_alone)
+{
+	struct snap_builder *b = new_builder();
+	uint32_t f = frame(b, "", 0, "");
+	CHECK_INT(snap_builder_add(b, stack(b, &f, 1, 0), 0, 0, 1, NULL), SNAP_OK);
+	struct snap_snapshot *s = finish(b);
+	struct snap_frame got = snap_snapshot_frame(s, 0);
+	CHECK_INT(snap_snapshot_strings(s), 1);
+	CHECK(got.file.bytes != NULL && got.file.size == 0);
+	CHECK(got.function.bytes != NULL && got.function.size == 0);
+	snap_snapshot_free(s);
+}

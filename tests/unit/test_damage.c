@@ -546,3 +546,104 @@ TEST(every_changed_byte_with_right_checksums)
 		free_sample(&s);
 	}
 }
+
+/* CANONICAL in a file that is not so: what is made from it has the one form of its content all the same. */
+TEST(the_canonical_flag_is_only_a_hint)
+{
+	struct snap_error err;
+	size_t others = 0;
+	for (size_t i = 0; i < SMALL_SHAPES; i++) {
+		struct told t = told_random(&small_shapes[i], 70 + i);
+		struct snap_snapshot *s[2] = {told_snapshot(&t, t.sites, t.site_count / 2, NULL),
+		                              told_snapshot(&t, t.sites, t.site_count, NULL)};
+		struct packed wanted = packed_new(&s[1], 1, 3, false), series = packed_new(s, 2, 0, true);
+		struct snap_snapshot *back[2], *again[2];
+		size_t count;
+		CHECK_OK(packed_open(series.bytes, series.size, NULL, back, 2, &count, &err), &err);
+		CHECK_INT(count, 2);
+		/* Stored, the tree of the series stays; no flag says that it is another. */
+		struct packed stored = packed_new(&back[1], 1, 0, false);
+		others += (stored.bytes[12] & 2) == 0;
+		stored.bytes[12] |= 2;
+		packed_repair(stored.bytes, stored.size);
+		CHECK_OK(packed_open(stored.bytes, stored.size, NULL, again, 2, &count, &err), &err);
+		if (CHECK_INT(count, 1)) {
+			struct packed p = packed_new(again, 1, 3, false);
+			if (!CHECK_MEM(p.bytes, p.size, wanted.bytes, wanted.size))
+				printf("shape %s\n", small_shapes[i].name);
+			free(p.bytes);
+		}
+		packed_free_all(again, count);
+		packed_free_all(back, 2);
+		packed_free_all(s, 2);
+		free(stored.bytes);
+		free(series.bytes);
+		free(wanted.bytes);
+		told_free(&t);
+	}
+	CHECK(others > 0);
+}
+
+/* Values that cancel out: their sum fits in 63 bits, that of their absolute values does not. */
+TEST(absolute_values_that_do_not_fit)
+{
+	enum { SITES = 1 << 18 };
+	static const struct snap_column columns[] = {
+		{"blocks", SNAP_UNIT_BLOCKS}, {"bytes", SNAP_UNIT_BYTES}, {"x", SNAP_UNIT_OTHER}};
+	struct snap_builder *b;
+	struct snap_snapshot *s, *back[2];
+	uint32_t name, frame, stack;
+	CHECK_INT(snap_builder_new_columns(&b, columns, 3, NULL, NULL), SNAP_OK);
+	CHECK_INT(snap_builder_string(b, "a", 1, &name, NULL), SNAP_OK);
+	CHECK_INT(snap_builder_frame(b, name, 1, SNAP_NO_FUNCTION, &frame, NULL), SNAP_OK);
+	CHECK_INT(snap_builder_stack(b, &frame, 1, 1, &stack, NULL), SNAP_OK);
+	for (int64_t i = 0; i < SITES; i++) {
+		const int64_t values[] = {1, i, (INT64_C(1) << 44) * (i % 2 == 0 ? 1 : -1)};
+		CHECK_INT(snap_builder_add_values(b, stack, 0, (uint64_t)i, values, NULL), SNAP_OK);
+	}
+	CHECK_INT(snap_builder_finish(b, &s, NULL), SNAP_OK);
+	snap_builder_free(b);
+	struct packed p = packed_new(&s, 1, 0, false);
+	/* Only column x has more than 5 bytes a number: make each 2^46 - 1, with its sign, in as many bytes. */
+	for (size_t n = 0, at; (at = packed_find(p.bytes, p.size, "VALS", n)) != SIZE_MAX; n++) {
+		if (p.bytes[at + 6] != 2)
+			continue;
+		CHECK_INT(packed_get(p.bytes + at + 8) % 7, 0);
+		for (size_t k = 0; k < packed_get(p.bytes + at + 8); k += 7) {
+			uint64_t v = (UINT64_C(1) << 47) - 2 - (k / 7 % 2);
+			for (size_t i = 0; i < 7; i++)
+				p.bytes[at + PACKED_SECTION + k + i] = (uint8_t)((v >> (7 * i) & 0x7F) | (i < 6 ? 0x80 : 0));
+		}
+	}
+	packed_repair(p.bytes, p.size);
+	struct snap_error err = {.status = SNAP_OK};
+	size_t count;
+	CHECK_INT(packed_open(p.bytes, p.size, &plain, back, 2, &count, &err), SNAP_ERR_DAMAGED);
+	CHECK_INT(err.offset, packed_find(p.bytes, p.size, "END ", 0));
+	packed_free_all(back, count);
+	free(p.bytes);
+	snap_snapshot_free(s);
+}
+
+/* No section of a stream may have no body, whichever it is; UBSan once saw a pointer into nothing. */
+TEST(sections_without_a_body)
+{
+	struct sample s = new_sample(&small_shapes[4], 1, 0);
+	for (size_t at = PACKED_HEADER, size; at < s.p.size; at += size) {
+		size = packed_section_size(s.p.bytes + at);
+		uint8_t *bytes = malloc(s.p.size);
+		size_t all = s.p.size - size + PACKED_SECTION, count;
+		memcpy(bytes, s.p.bytes, at + PACKED_SECTION);
+		memcpy(bytes + at + PACKED_SECTION, s.p.bytes + at + size, s.p.size - at - size);
+		packed_put(bytes + at + 8, 0);
+		packed_put(bytes + at + 12, 0);
+		packed_repair(bytes, all);
+		struct snap_snapshot *back[2];
+		struct snap_error err = {.status = SNAP_OK};
+		CHECK_INT(packed_open(bytes, all, &plain, back, 2, &count, &err), SNAP_ERR_DAMAGED);
+		CHECK_INT(err.offset, at);
+		packed_free_all(back, count);
+		free(bytes);
+	}
+	free_sample(&s);
+}

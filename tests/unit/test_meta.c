@@ -141,7 +141,7 @@ TEST(all_text_has_a_limit)
 		CHECK_INT(snap_meta_set(meta, key, big, SNAP_META_VALUE_MAX, NULL), SNAP_OK);
 		used += 1 + SNAP_META_VALUE_MAX + 16;
 	}
-	size_t last = SNAP_META_BYTES_MAX - 1 - used - 1 - 16;
+	size_t last = SNAP_META_BYTES_MAX - used - 1 - 16;
 	CHECK_INT(snap_meta_set(meta, "d", big, last + 1, NULL), SNAP_ERR_INVALID);
 	CHECK_INT(snap_meta_set(meta, "d", big, last, NULL), SNAP_OK);
 	CHECK_INT(snap_meta_set(meta, "e", "", 0, NULL), SNAP_ERR_INVALID);

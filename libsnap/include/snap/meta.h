@@ -8,7 +8,7 @@
 #define SNAP_META_ENTRIES_MAX 4096
 #define SNAP_META_KEY_MAX 255
 #define SNAP_META_VALUE_MAX 1048576
-/* The text of all metadata of one snapshot, with 16 bytes an entry, must stay below this. */
+/* The text of all metadata of one snapshot, with 16 bytes an entry, takes at most this. */
 #define SNAP_META_BYTES_MAX 4194304
 
 /* Keys of the older side of a diff stand behind this prefix. */
