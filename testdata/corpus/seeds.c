@@ -31,8 +31,9 @@ int main(int argc, char **argv)
 		shape.depth = shape.depth > 9 ? 9 : shape.depth;
 		shape.odd_names = false;
 		struct told t = told_random(&shape, 100 + i);
-		struct snap_snapshot *s[3] = {told_snapshot(&t, t.sites, t.site_count / 2, NULL),
-		                              told_snapshot(&t, t.sites + t.site_count / 3, t.site_count / 2, NULL), NULL};
+		struct snap_snapshot *s[3] = {
+			told_snapshot(&t, t.sites, t.site_count / 2, NULL),
+			told_snapshot(&t, t.sites + t.site_count / 3, t.site_count / 2, NULL), NULL};
 		for (uint32_t k = 0; k < t.site_count; k += 2)
 			t.sites[k].values[0]++;
 		s[2] = told_snapshot(&t, t.sites, t.site_count, NULL);

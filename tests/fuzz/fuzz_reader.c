@@ -182,7 +182,8 @@ static void must_round_trip(struct snap_snapshot *const *snapshots, size_t count
 	const struct snap_reader_options check = {snap_limits_default(), true, false};
 	status = packed_open(p.bytes, p.size, &check, back, SNAPSHOTS_MAX + 1, &got, &err);
 	if (status != SNAP_END)
-		fprintf(stderr, "level %d, series %d: %s at %ju\n", level, series, err.message, (uintmax_t)err.offset);
+		fprintf(stderr, "level %d, series %d: %s at %ju\n", level, series, err.message,
+			(uintmax_t)err.offset);
 	MUST(status == SNAP_END && got == count);
 	for (size_t i = 0; i < count; i++) {
 		struct bag before = bag_of_snapshot(snapshots[i]), after = bag_of_snapshot(back[i]);
@@ -205,7 +206,8 @@ static void must_group(const struct snap_snapshot *s)
 				                                           (enum snap_group_sort)sort};
 				struct snap_groups *g = NULL;
 				struct snap_error err;
-				enum snap_status status = snap_groups_new(&g, s, &options, (size_t)sort % 3 * 7, &err);
+				enum snap_status status =
+					snap_groups_new(&g, s, &options, (size_t)sort % 3 * 7, &err);
 				MUST(status == SNAP_OK || status == SNAP_ERR_INVALID || status == SNAP_ERR_LIMIT);
 				if (status < 0)
 					continue;
@@ -219,7 +221,8 @@ static void must_group(const struct snap_snapshot *s)
 					sum.count += row.count;
 				}
 				struct snap_group_row total = snap_groups_total(g);
-				MUST(total.size == snap_snapshot_total(s, 1) && total.count == snap_snapshot_total(s, 0));
+				MUST(total.size == snap_snapshot_total(s, 1) &&
+				     total.count == snap_snapshot_total(s, 0));
 				if (cumulative == SNAP_SELF && snap_groups_ranked(g) == snap_groups_count(g))
 					MUST(sum.size == total.size && sum.count == total.count);
 				snap_groups_free(g);
@@ -581,8 +584,9 @@ static void remove_part(struct parts *parts, size_t at)
 
 static void mutate_parts(struct parts *parts, struct dice *d)
 {
-	static const char tags[] = "METACOLSSTKRSTRPSTRBFRMFFRMLFRMUPRSCPRSFPRSTATCHNODERDEPSTKDSTKXCHGICHGVSITOSITDSITT"
-				   "DOMSVALSEND XTRA";
+	static const char tags[] =
+		"METACOLSSTKRSTRPSTRBFRMFFRMLFRMUPRSCPRSFPRSTATCHNODERDEPSTKDSTKXCHGICHGVSITOSITDSITT"
+		"DOMSVALSEND XTRA";
 	size_t at = dice_below(d, (uint32_t)parts->count), other = dice_below(d, (uint32_t)parts->count);
 	struct part *p = &parts->at[at], swapped;
 	switch (dice_below(d, 16)) {

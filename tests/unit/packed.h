@@ -149,7 +149,8 @@ static inline void packed_repair(uint8_t *p, size_t size)
 	while (at + PACKED_HEADER <= size) {
 		packed_put(p + at + 16, packed_crc(p + at, 16));
 		at += PACKED_HEADER;
-		for (bool end = false; !end && at + PACKED_SECTION <= size && packed_section_size(p + at) <= size - at;) {
+		for (bool end = false;
+		     !end && at + PACKED_SECTION <= size && packed_section_size(p + at) <= size - at;) {
 			end = packed_is(p + at, "END ");
 			packed_put(p + at + 16, packed_crc(p + at + PACKED_SECTION, packed_get(p + at + 8)));
 			packed_put(p + at + 20, packed_crc(p + at, 20));

@@ -105,14 +105,22 @@ static inline void told_set_columns(struct told *t, enum told_columns which)
 	                                          {"old_blocks", SNAP_UNIT_BLOCKS},
 	                                          {"old_bytes", SNAP_UNIT_BYTES}};
 	static const struct snap_column most[SNAP_COLUMNS_MAX] = {
-		{"blocks", SNAP_UNIT_BLOCKS}, {"bytes", SNAP_UNIT_BYTES},
-		{"x", SNAP_UNIT_OTHER},       {"peak_bytes", SNAP_UNIT_BYTES},
-		{"a", SNAP_UNIT_BLOCKS},      {"b", SNAP_UNIT_OTHER},
-		{"c", SNAP_UNIT_OTHER},       {"d", SNAP_UNIT_OTHER},
-		{"e", SNAP_UNIT_OTHER},       {"f", SNAP_UNIT_OTHER},
-		{"g", SNAP_UNIT_OTHER},       {"h", SNAP_UNIT_OTHER},
-		{"i", SNAP_UNIT_OTHER},       {"j", SNAP_UNIT_OTHER},
-		{"k_1", SNAP_UNIT_OTHER},     {"abcdefghijklmnopqrstuvwxyz_0123456789_abcdefghijklmnopqrstuvwxy", SNAP_UNIT_OTHER}};
+		{"blocks", SNAP_UNIT_BLOCKS},
+		{"bytes", SNAP_UNIT_BYTES},
+		{"x", SNAP_UNIT_OTHER},
+		{"peak_bytes", SNAP_UNIT_BYTES},
+		{"a", SNAP_UNIT_BLOCKS},
+		{"b", SNAP_UNIT_OTHER},
+		{"c", SNAP_UNIT_OTHER},
+		{"d", SNAP_UNIT_OTHER},
+		{"e", SNAP_UNIT_OTHER},
+		{"f", SNAP_UNIT_OTHER},
+		{"g", SNAP_UNIT_OTHER},
+		{"h", SNAP_UNIT_OTHER},
+		{"i", SNAP_UNIT_OTHER},
+		{"j", SNAP_UNIT_OTHER},
+		{"k_1", SNAP_UNIT_OTHER},
+		{"abcdefghijklmnopqrstuvwxyz_0123456789_abcdefghijklmnopqrstuvwxy", SNAP_UNIT_OTHER}};
 	t->columns = which == TOLD_DIFF ? diff : most;
 	t->column_count = which == TOLD_PLAIN ? 2 : which == TOLD_MOST ? SNAP_COLUMNS_MAX : 4;
 }
@@ -134,7 +142,9 @@ static inline struct told_name told_random_name(struct dice *d, const struct sha
 			name.bytes[i] = (char)(1 + dice_below(d, 255));
 	} else {
 		name.bytes = bag_memory(NULL, 64, 1);
-		name.size = (size_t)snprintf(name.bytes, 64, "/usr/lib/python3/package_%u/module_%u_and_so_on.py", number % 7, number);
+		name.size =
+			(size_t)snprintf(name.bytes, 64, "/usr/lib/python3/package_%u/module_%u_and_so_on.py",
+					 number % 7, number);
 	}
 	return name;
 }
@@ -255,7 +265,8 @@ struct told_numbers {
 	uint32_t *names, *frames, *stacks; /* UINT32_MAX while not known to the builder */
 };
 
-static inline uint32_t told_tell_name(const struct told *t, struct told_numbers *n, struct snap_builder *b, uint32_t i)
+static inline uint32_t told_tell_name(const struct told *t, struct told_numbers *n, struct snap_builder *b,
+				      uint32_t i)
 {
 	struct snap_error err;
 	if (n->names[i] == UINT32_MAX)

@@ -567,7 +567,8 @@ static enum snap_status fill(uint64_t memory, int what)
 
 TEST(memory_has_a_limit)
 {
-	static const uint64_t small[] = {0, 1, 100, 1000, 10000, 50000, 100000, 200000, 300000, 400000, 600000, 800000};
+	static const uint64_t small[] = {0,      1,      100,    1000,   10000,  50000,
+					 100000, 200000, 300000, 400000, 600000, 800000};
 	for (int what = 0; what < 5; what++) {
 		for (size_t i = 0; i < sizeof small / sizeof *small; i++)
 			CHECK_INT(fill(small[i], what), SNAP_ERR_LIMIT);

@@ -18,11 +18,12 @@ struct sample {
 static struct sample new_sample(const struct shape *shape, size_t members, int level)
 {
 	struct told t = told_random(shape, 7);
-	struct snap_snapshot *s[MEMBERS_MAX];
+	struct snap_snapshot *s[MEMBERS_MAX] = {NULL};
 	struct sample sample = {.members = members};
 	for (size_t i = 0; i < members; i++) {
 		/* The second has fewer, changed and new ones. */
-		uint32_t begin = i == 1 ? t.site_count / 4 : 0, count = t.site_count * (uint32_t)(i + 2) / (uint32_t)(members + 1);
+		uint32_t begin = i == 1 ? t.site_count / 4 : 0,
+			 count = t.site_count * (uint32_t)(i + 2) / (uint32_t)(members + 1);
 		for (uint32_t k = 0; k < t.site_count; k += 3) {
 			t.sites[k].values[0]++;
 			t.sites[k].values[1] += (int64_t)t.sites[k].size;
@@ -195,7 +196,9 @@ TEST(a_failure_stays)
 		for (int k = 0; k < 6; k++) {
 			again = (struct snap_error){.status = SNAP_OK, .message = ""};
 			back = (struct snap_snapshot *)&again;
-			CHECK_INT(k % 2 == 0 ? snap_reader_next(r, &back, &again) : snap_reader_skip(r, &again), status);
+			CHECK_INT(k % 2 == 0 ? snap_reader_next(r, &back, &again)
+					     : snap_reader_skip(r, &again),
+				  status);
 			CHECK_INT(again.status, first.status);
 			CHECK_INT(again.offset, first.offset);
 			CHECK_STR(again.message, first.message);
@@ -234,7 +237,8 @@ static size_t check_salvage(const struct sample *sample, const uint8_t *bytes, s
 		struct bag bag = bag_of_snapshot(back);
 		const char *partial = snap_meta_get(snap_snapshot_meta(back), "partial");
 		if (!CHECK(members <= whole && members < sample->members)) {
-			printf("%zu whole members, and yet %zu snapshots in the first %zu bytes\n", whole, members + 1, size);
+			printf("%zu whole members, and yet %zu snapshots in the first %zu bytes\n", whole,
+			       members + 1, size);
 		} else if (members < whole) {
 			CHECK(bag_equal(&bag, &sample->bags[members]));
 			CHECK(partial == NULL);
@@ -300,7 +304,8 @@ TEST(salvage_of_changed_bytes)
 /* With several groups of sites what is whole of them is saved. */
 TEST(salvage_of_many_sites)
 {
-	static const struct shape many = {"many", 300, 0, 900, 20000, 40000, 150000, 6, 30, {0, 4}, 5, 5, 3, 16, 8, TOLD_PLAIN, false};
+	static const struct shape many = {"many", 300, 0, 900, 20000, 40000, 150000,     6,    30,
+					  {0, 4}, 5,   5, 3,   16,    8,     TOLD_PLAIN, false};
 	struct sample s = new_sample(&many, 1, 3);
 	size_t before = 0;
 	for (size_t group = 0; group < 2; group++) {
@@ -352,8 +357,8 @@ TEST(what_follows_must_be_a_member)
 }
 
 /* Changes bytes of a good file, makes checksums right, and reads it. */
-static enum snap_status read_changed(const struct sample *s, size_t at, uint8_t xor, const struct snap_reader_options *options,
-                                     struct snap_error *err)
+static enum snap_status read_changed(const struct sample *s, size_t at, uint8_t xor,
+				     const struct snap_reader_options *options, struct snap_error *err)
 {
 	struct snap_snapshot *back[MEMBERS_MAX + 1];
 	size_t count;
@@ -381,11 +386,14 @@ TEST(unused_bits_are_ignored_and_reserved_ones_refused)
 			CHECK_INT(err.offset, 0);
 		size_t end = packed_find(s.p.bytes, s.p.size, "END ", 1);
 		wanted = bit >= 16 ? SNAP_END : SNAP_ERR_UNSUPPORTED;
-		CHECK_INT(read_changed(&s, end + PACKED_SECTION + bit / 8, (uint8_t)(1u << bit % 8), &plain, &err), wanted);
+		CHECK_INT(read_changed(&s, end + PACKED_SECTION + bit / 8, (uint8_t)(1u << bit % 8), &plain,
+				       &err),
+			  wanted);
 		if (wanted < 0)
 			CHECK_INT(err.offset, end);
-		CHECK_INT(read_changed(&s, end + PACKED_SECTION + 4 + bit / 8, (uint8_t)(1u << bit % 8), &plain, &err),
-		          SNAP_ERR_DAMAGED);
+		CHECK_INT(read_changed(&s, end + PACKED_SECTION + 4 + bit / 8, (uint8_t)(1u << bit % 8),
+				       &plain, &err),
+			  SNAP_ERR_DAMAGED);
 	}
 	/* The CONTINUES of a first member, and MORE in the last. */
 	CHECK_INT(read_changed(&s, 12, 1, &plain, &err), SNAP_ERR_DAMAGED);
@@ -397,7 +405,8 @@ TEST(unused_bits_are_ignored_and_reserved_ones_refused)
 	end = packed_find(s.p.bytes, s.p.size, "END ", 0);
 	CHECK_INT(read_changed(&s, end + PACKED_SECTION, 1, &plain, &err), SNAP_END);
 
-	for (const char *tags = "META\0COLS\0STKR\0STRP\0STRB\0FRMF\0FRML\0PRSC\0PRST\0NODE\0SITT\0END \0"; *tags != '\0'; tags += 5) {
+	for (const char *tags = "META\0COLS\0STKR\0STRP\0STRB\0FRMF\0FRML\0PRSC\0PRST\0NODE\0SITT\0END \0";
+	     *tags != '\0'; tags += 5) {
 		size_t at = packed_find(s.p.bytes, s.p.size, tags, 0);
 		if (!CHECK(at != SIZE_MAX))
 			continue;
@@ -407,7 +416,8 @@ TEST(unused_bits_are_ignored_and_reserved_ones_refused)
 			if (wanted < 0)
 				CHECK_INT(err.offset, at);
 			/* The index of a section that has none. */
-			CHECK_INT(read_changed(&s, at + 6 + bit / 4, (uint8_t)(1u << bit), &plain, &err), SNAP_ERR_DAMAGED);
+			CHECK_INT(read_changed(&s, at + 6 + bit / 4, (uint8_t)(1u << bit), &plain, &err),
+				  SNAP_ERR_DAMAGED);
 			CHECK_INT(err.offset, at);
 		}
 		CHECK_INT(read_changed(&s, at + 4, 2, &plain, &err), SNAP_ERR_UNSUPPORTED);
@@ -519,8 +529,9 @@ TEST(sections_out_of_place)
 				if (status == SNAP_END && count == s.members)
 					fine = has_bag(back[0], &s.bags[0]) && has_bag(back[1], &s.bags[1]);
 				if (!CHECK(fine))
-					printf("shape %s, what %d, section %.4s: status %d\n", small_shapes[i].name, what,
-					       (const char *)s.p.bytes + at, (int)status);
+					printf("shape %s, what %d, section %.4s: status %d\n",
+					       small_shapes[i].name, what, (const char *)s.p.bytes + at,
+					       (int)status);
 				packed_free_all(back, count);
 				free(bytes);
 			}
@@ -539,8 +550,10 @@ TEST(every_changed_byte_with_right_checksums)
 			for (unsigned k = 0; k < 3; k++) {
 				static const uint8_t changes[] = {0x01, 0x80, 0xFF};
 				struct snap_error err = {.status = SNAP_OK, .message = ""};
-				enum snap_status status = read_changed(&s, at, changes[k], k == 0 ? &salvage : &plain, &err);
-				CHECK(status == SNAP_END || (status <= SNAP_ERR_TRUNCATED && status >= SNAP_ERR_LIMIT));
+				enum snap_status status =
+					read_changed(&s, at, changes[k], k == 0 ? &salvage : &plain, &err);
+				CHECK(status == SNAP_END ||
+				      (status <= SNAP_ERR_TRUNCATED && status >= SNAP_ERR_LIMIT));
 				CHECK(status >= 0 || (err.status == status && err.message[0] != '\0'));
 			}
 		free_sample(&s);
@@ -612,7 +625,8 @@ TEST(absolute_values_that_do_not_fit)
 		for (size_t k = 0; k < packed_get(p.bytes + at + 8); k += 7) {
 			uint64_t v = (UINT64_C(1) << 47) - 2 - (k / 7 % 2);
 			for (size_t i = 0; i < 7; i++)
-				p.bytes[at + PACKED_SECTION + k + i] = (uint8_t)((v >> (7 * i) & 0x7F) | (i < 6 ? 0x80 : 0));
+				p.bytes[at + PACKED_SECTION + k + i] =
+					(uint8_t)((v >> (7 * i) & 0x7F) | (i < 6 ? 0x80 : 0));
 		}
 	}
 	packed_repair(p.bytes, p.size);

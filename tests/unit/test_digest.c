@@ -139,8 +139,10 @@ TEST(known_digests)
 /* A site of a snapshot that differs in one thing from that of `change` 0. */
 static struct snap_snapshot *changed(int change)
 {
-	static const struct snap_column columns[] = {
-		{"blocks", SNAP_UNIT_BLOCKS}, {"bytes", SNAP_UNIT_BYTES}, {"a", SNAP_UNIT_OTHER}, {"b", SNAP_UNIT_OTHER}};
+	static const struct snap_column columns[] = {{"blocks", SNAP_UNIT_BLOCKS},
+						     {"bytes", SNAP_UNIT_BYTES},
+						     {"a", SNAP_UNIT_OTHER},
+						     {"b", SNAP_UNIT_OTHER}};
 	struct snap_builder *b;
 	struct snap_snapshot *s;
 	CHECK_INT(snap_builder_new_columns(&b, columns, 4, NULL, NULL), SNAP_OK);
@@ -215,8 +217,10 @@ TEST(metadata_count_in_order_and_without_history)
 
 TEST(a_column_of_zeros_does_not_count)
 {
-	static const struct snap_column columns[] = {
-		{"blocks", SNAP_UNIT_BLOCKS}, {"bytes", SNAP_UNIT_BYTES}, {"x", SNAP_UNIT_OTHER}, {"y", SNAP_UNIT_BYTES}};
+	static const struct snap_column columns[] = {{"blocks", SNAP_UNIT_BLOCKS},
+						     {"bytes", SNAP_UNIT_BYTES},
+						     {"x", SNAP_UNIT_OTHER},
+						     {"y", SNAP_UNIT_BYTES}};
 	struct told t = told_random(&small_shapes[4], 1);
 	uint64_t wanted[2];
 	for (size_t count = 2; count <= 4; count++) {

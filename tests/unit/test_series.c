@@ -145,7 +145,8 @@ TEST(new_stacks_at_old_nodes)
 			for (uint32_t total = 0; total <= end + 1; total += total == 0 ? length : 1) {
 				t.stacks = bag_memory(t.stacks, t.stack_count + 1, sizeof *t.stacks);
 				struct told_stack *stack = &t.stacks[t.stack_count++];
-				*stack = (struct told_stack){bag_memory(NULL, length, sizeof *stack->frames), length, total};
+				*stack = (struct told_stack){bag_memory(NULL, length, sizeof *stack->frames),
+							     length, total};
 				for (uint32_t f = 0; f < length; f++)
 					stack->frames[f] = end - 1 - f;
 			}
@@ -203,7 +204,8 @@ TEST(frames_of_earlier_snapshots_are_gone)
 
 TEST(an_identical_snapshot_takes_next_to_nothing)
 {
-	static const struct shape shape = {"steady", 30, 30, 900, 900, 3000, 9000, 15, 3, {0, 8}, 5, 5, 3, 20, 8, TOLD_PLAIN, false};
+	static const struct shape shape = {"steady", 30, 30, 900, 900, 3000, 9000,       15,   3,
+					   {0, 8},   5,  5,  3,   20,  8,    TOLD_PLAIN, false};
 	struct told t = told_random(&shape, 2);
 	struct dice d = {1};
 	struct snap_snapshot *s[3];
@@ -264,7 +266,8 @@ TEST(metadata_change)
 TEST(three_hundred_snapshots)
 {
 	enum { COUNT = 300 };
-	static const struct shape shape = {"long life", 40, 20, 300, 300, 600, 1200, 12, 3, {0, 6}, 5, 5, 3, 20, 8, TOLD_PLAIN, false};
+	static const struct shape shape = {"long life", 40, 20, 300, 300, 600, 1200,       12,   3,
+					   {0, 6},      5,  5,  3,   20,  8,   TOLD_PLAIN, false};
 	struct told t = told_random(&shape, 2);
 	struct snap_snapshot *s[COUNT];
 	struct dice d = {3};
@@ -282,7 +285,8 @@ TEST(three_hundred_snapshots)
 /* More than one section of changed, of new and of old sites. */
 TEST(many_changes)
 {
-	static const struct shape shape = {"many", 300, 0, 900, 20000, 60000, 210000, 6, 30, {0, 4}, 5, 5, 3, 16, 8, TOLD_PLAIN, false};
+	static const struct shape shape = {"many", 300, 0, 900, 20000, 60000, 210000,     6,    30,
+					   {0, 4}, 5,   5, 3,   16,    8,     TOLD_PLAIN, false};
 	struct told t = told_random(&shape, 2);
 	struct snap_snapshot *s[3];
 	uint32_t n = t.site_count;
@@ -321,7 +325,9 @@ TEST(large_values_appear_late)
 			CHECK_INT(snap_builder_add(b, stack, 0, 24, 1, NULL), SNAP_OK);
 		}
 		if (i == 4)
-			CHECK_INT(snap_builder_add_values(b, stack, 0, 9, (const int64_t[]){0, INT64_C(1) << 60}, NULL), SNAP_OK);
+			CHECK_INT(snap_builder_add_values(b, stack, 0, 9,
+							  (const int64_t[]){0, INT64_C(1) << 60}, NULL),
+				  SNAP_OK);
 		CHECK_INT(snap_builder_finish(b, &s[i], NULL), SNAP_OK);
 		snap_builder_free(b);
 	}

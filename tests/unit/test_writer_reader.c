@@ -100,8 +100,8 @@ TEST(nothing_is_lost_of_many_sites)
 	CHECK(snap_snapshot_strings(s) > 65536);
 	for (int level = 0; level <= 3; level += 3) {
 		struct packed p = packed_new(&s, 1, level, false);
-		static const char *const repeated[] = {"STRP", "STRB", "FRMF", "FRML", "FRMU", "PRSC", "PRSF", "PRST", "NODE",
-		                                       "STKX", "SITT", "DOMS", "VALS"};
+		static const char *const repeated[] = {"STRP", "STRB", "FRMF", "FRML", "FRMU", "PRSC", "PRSF",
+						       "PRST", "NODE", "STKX", "SITT", "DOMS", "VALS"};
 		for (size_t i = 0; i < sizeof repeated / sizeof *repeated; i++)
 			if (!CHECK(packed_find(p.bytes, p.size, repeated[i], 1) != SIZE_MAX))
 				printf("one section %s only\n", repeated[i]);
@@ -227,7 +227,8 @@ TEST(diffs_are_written)
 			continue;
 		struct told t = told_random(&small_shapes[i], 60 + i);
 		struct snap_snapshot *a = told_snapshot(&t, t.sites, t.site_count / 2, NULL);
-		struct snap_snapshot *b = told_snapshot(&t, t.sites + t.site_count / 3, t.site_count - t.site_count / 3, NULL);
+		struct snap_snapshot *b =
+			told_snapshot(&t, t.sites + t.site_count / 3, t.site_count - t.site_count / 3, NULL);
 		struct snap_snapshot *diff = NULL;
 		struct snap_error err;
 		CHECK_OK(snap_diff_new(&diff, a, b, &err), &err);
@@ -424,7 +425,8 @@ TEST(member_numbers_add_up)
 					CHECK(strcmp(m.sections[i].tag, m.sections[j].tag) != 0);
 				if (levels[l] == 0)
 					CHECK_INT(m.sections[i].stored,
-					          m.sections[i].raw + PACKED_SECTION * (uint64_t)m.sections[i].sections);
+						  m.sections[i].raw +
+							  PACKED_SECTION * (uint64_t)m.sections[i].sections);
 			}
 			CHECK_STR(m.sections[0].tag, "META");
 			CHECK_STR(m.sections[m.section_count - 1].tag, "END ");
