@@ -166,7 +166,7 @@ enum snap_status snap_sections_unpack(struct snap_sections *r, struct snap_secti
 	char tag[5];
 	if (s->codec == SNAP_CODEC_STORED)
 		return SNAP_OK;
-	enum snap_status status = snap_vector_reserve(&r->raw, s->size, NULL, err);
+	enum snap_status status = snap_vector_reserve(&r->raw, (size_t)s->size + 1, NULL, err);
 	if (status < 0)
 		return status;
 	size_t size = ZSTD_decompressDCtx(r->zstd, r->raw.at, s->size, r->stored.at, s->stored);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes testdata/corpus/reader and testdata/corpus/roundtrip anew: small files of every shape (seeds.c) and
-# real dumps (testdata/foreign), a short fuzz run from them, and of all that the fewest that together do
-# everything. Run from the root of the source tree after `make` and `make VARIANT=fuzz test-programs`.
+# real dumps (testdata/foreign), a short fuzz run from them, what `make fuzz` has gathered before, and of
+# all that the fewest that together do everything. Run from the root of the source tree after `make` and `make VARIANT=fuzz test-programs`.
 # usage: make-corpus.sh [SECONDS]
 set -eu
 
@@ -34,7 +34,9 @@ for name in reader roundtrip; do
     mkdir "$work/$name-found" "$work/$name-least"
     "$target" -seed=1 -max_total_time="$seconds" -max_len="$largest" -use_value_profile=0 -verbosity=0 \
         -artifact_prefix="$work/" "$work/$name-found" "$work/$name"
-    "$target" -merge=1 -max_len="$largest" -verbosity=0 "$work/$name-least" "$work/$name" "$work/$name-found"
+    mkdir -p "$fuzz/corpus/$name"
+    "$target" -merge=1 -max_len="$largest" -verbosity=0 "$work/$name-least" "$work/$name" "$work/$name-found" \
+        "$fuzz/corpus/$name"
     rm -rf "testdata/corpus/$name"
     mkdir "testdata/corpus/$name"
     # The smallest first, as far as there is room.

@@ -651,12 +651,15 @@ TEST(sections_without_a_body)
 		memcpy(bytes + at + PACKED_SECTION, s.p.bytes + at + size, s.p.size - at - size);
 		packed_put(bytes + at + 8, 0);
 		packed_put(bytes + at + 12, 0);
-		packed_repair(bytes, all);
-		struct snap_snapshot *back[2];
-		struct snap_error err = {.status = SNAP_OK};
-		CHECK_INT(packed_open(bytes, all, &plain, back, 2, &count, &err), SNAP_ERR_DAMAGED);
-		CHECK_INT(err.offset, at);
-		packed_free_all(back, count);
+		for (uint8_t codec = 0; codec < 2; codec++) {
+			bytes[at + 4] = codec;
+			packed_repair(bytes, all);
+			struct snap_snapshot *back[2];
+			struct snap_error err = {.status = SNAP_OK};
+			CHECK_INT(packed_open(bytes, all, &plain, back, 2, &count, &err), SNAP_ERR_DAMAGED);
+			CHECK_INT(err.offset, at);
+			packed_free_all(back, count);
+		}
 		free(bytes);
 	}
 	free_sample(&s);
