@@ -212,7 +212,8 @@ lint: all
 	@$(PYTHON) tests/run.py --only lint $(BUILD)
 
 bench: all $(aids)
-	@$(PYTHON) tests/bench/bench.py --bin $(BUILD)/bin --data $(BUILD)/bench $(BENCH)
+	@$(PYTHON) tests/bench/bench.py --bin $(BUILD)/bin --data $(BUILD)/bench \
+		--decode $(BUILD)/tests/bench/bench_decode $(BENCH)
 
 # FUZZ_VARIANT=fastfuzz leaves out the sanitizers: several times as many runs, which see crashes and broken
 # properties only.

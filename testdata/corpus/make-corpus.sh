@@ -1,15 +1,16 @@
 #!/bin/sh
 # Makes testdata/corpus/reader and testdata/corpus/roundtrip anew: small files of every shape (seeds.c) and
-# real dumps (testdata/foreign), a short fuzz run from them, what `make fuzz` has gathered before, and of
-# all that the fewest that together do everything. Run from the root of the source tree after `make` and `make VARIANT=fuzz test-programs`.
+# real dumps (testdata/foreign), and of what a short fuzz run from them finds, and `make fuzz` has gathered
+# before, the smallest that do something new. Run from the root of the source tree after `make` and
+# `make VARIANT=fuzz test-programs`.
 # usage: make-corpus.sh [SECONDS]
 set -eu
 
 seconds=${1:-60}
 build=${BUILD:-build}
 fuzz=${FUZZ_BUILD:-build/fuzz}
-largest=4096   # bytes of a file
-room=120000    # bytes of a folder
+largest=4096 # bytes of a file
+more=40      # files of a folder beside the seeds
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/reader" "$work/roundtrip"
@@ -31,20 +32,19 @@ $cat_tool "$old" "$new" "$old" >"$work/reader/dumps-series"
 
 for name in reader roundtrip; do
     target=$fuzz/tests/fuzz/fuzz_$name
-    mkdir "$work/$name-found" "$work/$name-least"
-    "$target" -seed=1 -max_total_time="$seconds" -max_len="$largest" -use_value_profile=0 -verbosity=0 \
-        -artifact_prefix="$work/" "$work/$name-found" "$work/$name"
+    mkdir "$work/$name-found" "$work/$name-all"
     mkdir -p "$fuzz/corpus/$name"
-    "$target" -merge=1 -max_len="$largest" -verbosity=0 "$work/$name-least" "$work/$name" "$work/$name-found" \
-        "$fuzz/corpus/$name"
+    "$target" -seed=1 -max_total_time="$seconds" -max_len="$largest" -verbosity=0 -artifact_prefix="$work/" \
+        "$work/$name-found" "$work/$name"
+    cp "$work/$name"/* "$work/$name-all"
+    "$target" -merge=1 -max_len="$largest" -verbosity=0 "$work/$name-all" "$work/$name-found" "$fuzz/corpus/$name"
     rm -rf "testdata/corpus/$name"
     mkdir "testdata/corpus/$name"
-    # The smallest first, as far as there is room.
-    used=0
-    for file in $(find "$work/$name-least" -type f -size -"$largest"c -printf '%s %p\n' | sort -n | cut -d' ' -f2); do
-        size=$(stat -c %s "$file")
-        used=$((used + size))
-        [ "$used" -le "$room" ] || break
+    cp "$work/$name"/* "testdata/corpus/$name"
+    find "$work/$name-all" -type f -printf '%s %p\n' | sort -n | while read -r _ file; do
+        [ ! -e "$work/$name/$(basename "$file")" ] || continue
+        more=$((more - 1))
+        [ "$more" -ge 0 ] || break
         cp "$file" "testdata/corpus/$name/"
     done
 done

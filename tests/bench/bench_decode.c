@@ -28,9 +28,9 @@ static void fail(const char *what)
 static void decode(const unsigned char *bytes, size_t size)
 {
 	struct snap_error err;
-	struct snap_input *in;
-	struct snap_reader *reader;
-	struct snap_snapshot *s;
+	struct snap_input *in = NULL;
+	struct snap_reader *reader = NULL;
+	struct snap_snapshot *s = NULL;
 	if (snap_input_from_memory(&in, bytes, size, &err) < 0 || snap_reader_open(&reader, in, NULL, &err) < 0 ||
 	    snap_reader_next(reader, &s, &err) != SNAP_OK)
 		fail(err.message);
