@@ -179,10 +179,12 @@ void snap_decode_values(struct snap_decoder *d, struct cursor *c)
 {
 	struct snap_i64s *residuals = &d->residuals[c->section->index];
 	c->status = snap_vector_reserve(residuals, d->rows_explicit + 1, &d->t->budget, c->err);
+	if (c->status < 0)
+		return;
 	const uint8_t *at = c->at, *end = c->end;
 	int64_t *out = residuals->at;
 	size_t rows = 0, count = d->rows_explicit;
-	for (; c->status == SNAP_OK && rows < count && at < end; rows++) {
+	for (; rows < count && at < end; rows++) {
 		struct uint_at next = uint_at(at, end);
 		if (next.at == NULL) {
 			snap_bad_number(c);

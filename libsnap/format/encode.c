@@ -81,7 +81,7 @@ static const uint8_t *pack(struct snap_encoder *e, size_t *size, uint32_t *codec
 		return raw;
 	size_t packed = ZSTD_compress2(e->zstd, e->packed.at, e->packed.capacity, e->raw.at, e->raw.count);
 	if (ZSTD_isError(packed)) {
-		e->status = snap_fail(e->err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "zstd: %s", ZSTD_getErrorName(packed));
+		e->status = snap_fail(e->err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 		return raw;
 	}
 	size_t least = (e->raw.count + SNAP_SECTION_RATIO - 1) / SNAP_SECTION_RATIO;

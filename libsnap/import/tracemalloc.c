@@ -43,7 +43,7 @@ enum thing {
 };
 enum {
 	MARKS_MAX = 8,       /* four are open in a traceback */
-	STACK_MAX = 1 << 20, /* a traceback needs the most; traces are appended 1,000 at a time */
+	STACK_MAX = 1 << 17, /* a traceback needs the most; traces are appended 1,000 at a time */
 	DICTS_MAX = 2,
 	RECENT_MAX = 80,
 	MARGIN = 32,     /* bytes ahead that let the fast paths do without checks */

@@ -1,4 +1,4 @@
-/* Groups a snapshot: numbers the groups, adds up their sites, and ranks the biggest. See group.h. */
+/* Groups a snapshot: adds up its sites by group and offers the sums to a ranking. See group.h. */
 #include <snap/group.h>
 
 #include <stdlib.h>
@@ -6,36 +6,13 @@
 
 #include "base/hash.h"
 #include "base/index.h"
-#include "model/snapshot.h"
 #include "ops/cumulate.h"
+#include "ops/ranking.h"
 #include "ops/stacks.h"
 
-struct ranked {
-	struct snap_group_row row;
-	uint32_t first; /* the first frame of the group, or its stack */
-};
-
 struct snap_groups {
-	const struct snap_snapshot *snapshot;
-	enum snap_group_by by;
-	size_t count, ranked;
+	struct snap_ranking ranking;
 	struct snap_group_row total;
-	struct ranked *rows;
-};
-
-/* What is known of the groups while they are added up. A group's number is that of its row in `sums`. */
-struct grouping {
-	const struct snap_snapshot *s;
-	const struct snap_group_options *options;
-	bool diff;
-	unsigned columns;      /* blocks, bytes and, in a diff, old_blocks, old_bytes */
-	size_t count;          /* numbers given; some may stand for no group */
-	struct snap_i64s sums; /* `columns` for each */
-	bool *present;         /* which numbers stand for a group; NULL: all */
-	uint32_t *first;       /* by frames: the first frame of each group */
-	uint32_t *total;       /* by traceback: the common total of the group's stacks, 0 if there is none */
-	struct snap_u64s key;  /* by domain and by size: which */
-	struct snap_budget budget;
 };
 
 static enum snap_status out_of_memory(struct snap_error *err)
@@ -43,21 +20,21 @@ static enum snap_status out_of_memory(struct snap_error *err)
 	return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 }
 
-static enum snap_status zero_sums(struct grouping *g, struct snap_error *err)
+/* Blocks, bytes and, in a diff, old_blocks, old_bytes. */
+static unsigned columns_of(const struct snap_ranking *r)
 {
-	g->sums.at = calloc(g->count * g->columns + 1, sizeof *g->sums.at);
-	g->present = calloc(g->count + 1, sizeof *g->present);
-	return g->sums.at == NULL || g->present == NULL ? out_of_memory(err) : SNAP_OK;
+	return r->diff ? 4 : 2;
 }
 
 /* By frames. */
 
-static bool same_line(const struct snap_snapshot *s, uint32_t a, uint32_t b)
+static inline bool same_line(const struct snap_snapshot *s, uint32_t a, uint32_t b)
 {
 	return s->frame_file.at[a] == s->frame_file.at[b] && s->frame_line.at[a] == s->frame_line.at[b];
 }
 
-static bool same_frame_group(const struct snap_snapshot *s, enum snap_group_by by, uint32_t a, uint32_t b)
+static inline bool same_frame_group(const struct snap_snapshot *s, enum snap_group_by by, uint32_t a,
+				    uint32_t b)
 {
 	uint32_t f = s->frame_function.at[a], h = s->frame_function.at[b];
 	if (by == SNAP_BY_LINENO)
@@ -68,338 +45,228 @@ static bool same_frame_group(const struct snap_snapshot *s, enum snap_group_by b
 	return s->frame_file.at[a] == s->frame_file.at[b];
 }
 
-/* Frames ascend by (file, line, function): those of a file, or of a line, stand together. */
-static uint32_t number_runs(const struct snap_snapshot *s, enum snap_group_by by, uint32_t *number,
-			    uint32_t *first)
+static enum snap_status offer_frame(struct snap_ranking *r, uint32_t frame, const int64_t *sums,
+				    struct snap_error *err)
 {
-	const uint32_t *file = s->frame_file.at, *line = s->frame_line.at;
-	bool lines = by == SNAP_BY_LINENO;
-	uint32_t frames = (uint32_t)s->frame_file.count, count = 0;
-	for (uint32_t f = 0; f < frames; f++) {
-		if (f == 0 || file[f] != file[f - 1] || (lines && line[f] != line[f - 1]))
-			first[count++] = f;
-		number[f] = count - 1;
-	}
-	return count;
+	return snap_ranking_offer(r, (struct snap_ranked){{.frames = 1}, frame}, sums, err);
 }
 
-/* The frames of a function are found by its name, which remembers the last group that bore it. */
-static uint32_t number_functions(const struct snap_snapshot *s, uint32_t *number, uint32_t *first,
-				 uint32_t *bearer)
+/* Lines and files: sites ascend by newest frame and frames by (file, line), so the sites of a group stand
+ * together, and nothing needs to be kept of a group but its row. The number of columns is a constant in
+ * each copy. */
+static inline __attribute__((always_inline)) enum snap_status
+rank_runs(struct snap_ranking *r, unsigned columns, struct snap_error *err)
+{
+	const struct snap_snapshot *s = r->s;
+	int64_t values[4][SNAP_VALUES_CHUNK], sums[4] = {0, 0, 0, 0};
+	uint32_t stack = SNAP_NONE, frame = SNAP_NONE;
+	enum snap_status status = SNAP_OK;
+	for (size_t begin = 0, sites = s->site_stack.count; begin < sites; begin += SNAP_VALUES_CHUNK) {
+		size_t count = sites - begin < SNAP_VALUES_CHUNK ? sites - begin : SNAP_VALUES_CHUNK;
+		for (unsigned c = 0; c < columns; c++)
+			snap_snapshot_read_values(s, c, begin, count, values[c]);
+		for (size_t i = 0; i < count; i++) {
+			if (s->site_stack.at[begin + i] != stack) {
+				stack = s->site_stack.at[begin + i];
+				uint32_t newest = s->node_frame.at[s->stack_node.at[stack]];
+				if (frame != SNAP_NONE && !same_frame_group(s, r->by, frame, newest)) {
+					status = offer_frame(r, frame, sums, err);
+					if (status < 0)
+						return status;
+					memset(sums, 0, sizeof sums);
+				}
+				frame = newest;
+			}
+			for (unsigned c = 0; c < columns; c++)
+				sums[c] += values[c][i];
+		}
+	}
+	return frame == SNAP_NONE ? SNAP_OK : offer_frame(r, frame, sums, err);
+}
+
+static enum snap_status rank_lines_or_files(struct snap_ranking *r, struct snap_error *err)
+{
+	return r->diff ? rank_runs(r, 4, err) : rank_runs(r, 2, err);
+}
+
+/* Writes the group of each frame, and a frame of each group; returns how many groups there are. The frames
+ * of a function are found by its name, which remembers the last group that bore it. */
+static uint32_t number_frames(const struct snap_snapshot *s, enum snap_group_by by, uint32_t *group,
+			      uint32_t *first, uint32_t *bearer)
 {
 	uint32_t frames = (uint32_t)s->frame_file.count, count = 0;
 	for (uint32_t f = 0; f < frames; f++) {
-		uint32_t function = s->frame_function.at[f];
-		uint32_t before = f > 0 ? number[f - 1] : SNAP_NONE;
-		uint32_t group = function != SNAP_NONE ? bearer[function] : before;
-		if (group == SNAP_NONE || !same_frame_group(s, SNAP_BY_FUNCTION, first[group], f)) {
-			group = count++;
-			first[group] = f;
+		uint32_t function = by == SNAP_BY_FUNCTION ? s->frame_function.at[f] : SNAP_NONE;
+		uint32_t before = f > 0 ? group[f - 1] : SNAP_NONE;
+		uint32_t g = function != SNAP_NONE ? bearer[function] : before;
+		if (g == SNAP_NONE || !same_frame_group(s, by, first[g], f)) {
+			g = count++;
+			first[g] = f;
 		}
 		if (function != SNAP_NONE)
-			bearer[function] = group;
-		number[f] = group;
+			bearer[function] = g;
+		group[f] = g;
 	}
 	return count;
 }
 
-static enum snap_status number_frames(struct grouping *g, uint32_t *number, struct snap_error *err)
+/* Adds each stack to the group of its newest frame. */
+static enum snap_status add_newest(const struct snap_snapshot *s, const struct snap_frame_groups *groups,
+				   struct snap_error *err)
 {
-	size_t frames = g->s->frame_file.count, strings = g->s->text_end.count;
-	g->first = malloc((frames + 1) * sizeof *g->first);
-	if (g->first == NULL)
+	size_t stacks = s->stack_node.count;
+	uint32_t *group = malloc((stacks + 1) * sizeof *group);
+	if (group == NULL)
 		return out_of_memory(err);
-	if (g->options->by == SNAP_BY_FUNCTION) {
-		uint32_t *bearer = malloc((strings + 1) * sizeof *bearer);
-		if (bearer == NULL)
-			return out_of_memory(err);
-		memset(bearer, 0xff, (strings + 1) * sizeof *bearer);
-		g->count = number_functions(g->s, number, g->first, bearer);
-		free(bearer);
-	} else
-		g->count = number_runs(g->s, g->options->by, number, g->first);
-	return zero_sums(g, err);
+	for (size_t i = 0; i < stacks; i++) {
+		group[i] = groups->group[s->node_frame.at[s->stack_node.at[i]]];
+		groups->present[group[i]] = true;
+	}
+	snap_sum_sites(s, group, groups->columns, groups->sums);
+	free(group);
+	return SNAP_OK;
 }
 
-static enum snap_status group_frames(struct grouping *g, struct snap_error *err)
+/* Functions, and all that is cumulative. */
+static enum snap_status rank_frames(struct snap_ranking *r, enum snap_group_cumulative cumulative,
+				    struct snap_error *err)
 {
-	const struct snap_snapshot *s = g->s;
-	size_t frames = s->frame_file.count, stacks = s->stack_node.count;
-	uint32_t *number = malloc((frames + stacks + 1) * sizeof *number);
-	if (number == NULL)
-		return out_of_memory(err);
-	enum snap_status status = number_frames(g, number, err);
-	if (status == SNAP_OK && g->options->cumulative != SNAP_SELF) {
-		struct snap_frame_groups groups = {number, (uint32_t)g->count, g->columns, g->sums.at,
-						   g->present};
-		status = snap_cumulate(s, g->options->cumulative == SNAP_CUMULATIVE, &groups, err);
-	} else if (status == SNAP_OK) {
-		uint32_t *group = number + frames;
-		for (size_t i = 0; i < stacks; i++) {
-			group[i] = number[s->node_frame.at[s->stack_node.at[i]]];
-			g->present[group[i]] = true;
-		}
-		snap_sum_sites(s, group, g->columns, g->sums.at);
+	const struct snap_snapshot *s = r->s;
+	size_t frames = s->frame_file.count, strings = s->text_end.count;
+	unsigned columns = columns_of(r);
+	struct snap_frame_groups groups = {.columns = columns};
+	int64_t *sums = NULL;
+	bool *present = NULL;
+	enum snap_status status = SNAP_OK;
+	uint32_t *group = malloc((2 * frames + strings + 1) * sizeof *group);
+	if (group != NULL) {
+		uint32_t *first = group + frames, *bearer = first + frames;
+		memset(bearer, 0xff, strings * sizeof *bearer);
+		groups.group = group;
+		groups.count = number_frames(s, r->by, group, first, bearer);
+		sums = groups.sums = calloc((size_t)groups.count * columns + 1, sizeof *sums);
+		present = groups.present = calloc((size_t)groups.count + 1, sizeof *present);
 	}
-	free(number);
+	if (group == NULL || sums == NULL || present == NULL)
+		status = out_of_memory(err);
+	else if (cumulative == SNAP_SELF)
+		status = add_newest(s, &groups, err);
+	else
+		status = snap_cumulate(s, cumulative == SNAP_CUMULATIVE, &groups, err);
+	for (uint32_t g = 0; g < groups.count && status == SNAP_OK; g++)
+		if (present[g])
+			status = offer_frame(r, group[frames + g], &sums[(size_t)g * columns], err);
+	free(group);
+	free(sums);
+	free(present);
 	return status;
 }
 
-/* By traceback: a group has the number of one of its stacks. */
-
-static enum snap_status group_tracebacks(struct grouping *g, struct snap_error *err)
+/* By traceback: one of the stacks that say the same stands for the group. */
+static enum snap_status rank_tracebacks(struct snap_ranking *r, struct snap_error *err)
 {
-	const struct snap_snapshot *s = g->s;
+	const struct snap_snapshot *s = r->s;
 	size_t stacks = s->stack_node.count, joined;
-	uint32_t *group = malloc((stacks + 1) * sizeof *group);
-	g->total = malloc((stacks + 1) * sizeof *g->total);
-	g->count = stacks;
-	enum snap_status status = group == NULL || g->total == NULL
+	unsigned columns = columns_of(r);
+	uint32_t *group = malloc((2 * stacks + 1) * sizeof *group);
+	int64_t *sums = calloc(stacks * columns + 1, sizeof *sums);
+	enum snap_status status = group == NULL || sums == NULL
 					  ? out_of_memory(err)
 					  : snap_stacks_join(s, NULL, false, group, &joined, err);
-	if (status == SNAP_OK)
-		status = zero_sums(g, err);
 	if (status == SNAP_OK) {
-		for (size_t i = 0; i < stacks; i++) {
-			g->total[i] = s->stack_total.at[i];
-			g->present[i] = group[i] == i;
-		}
+		uint32_t *total = group + stacks;
 		for (size_t i = 0; i < stacks; i++)
-			if (g->total[group[i]] != s->stack_total.at[i])
-				g->total[group[i]] = 0;
-		snap_sum_sites(s, group, g->columns, g->sums.at);
+			total[i] = s->stack_total.at[i];
+		for (size_t i = 0; i < stacks; i++)
+			if (total[group[i]] != s->stack_total.at[i])
+				total[group[i]] = 0;
+		snap_sum_sites(s, group, columns, sums);
+		for (uint32_t i = 0; i < stacks && status == SNAP_OK; i++)
+			if (group[i] == i) {
+				struct snap_ranked row = {
+					{.frames = s->stack_length.at[i], .total = total[i]}, i};
+				status = snap_ranking_offer(r, row, &sums[(size_t)i * columns], err);
+			}
 	}
 	free(group);
+	free(sums);
 	return status;
 }
 
 /* By domain and by size. */
 
-static enum snap_status find_key(struct grouping *g, struct snap_index *index, uint64_t key, size_t *group,
-				 struct snap_error *err)
+struct keyed_sums {
+	struct snap_index index;
+	struct snap_u64s keys;
+	struct snap_i64s sums; /* `columns` of each key */
+	unsigned columns;
+	struct snap_budget budget;
+};
+
+static enum snap_status find_key(struct keyed_sums *k, uint64_t key, size_t *found, struct snap_error *err)
 {
 	uint64_t hash = snap_mix(key + 1);
-	size_t cursor = snap_index_start(index, hash);
-	for (uint32_t i; (i = snap_index_next(index, hash, &cursor)) != SNAP_INDEX_NONE;)
-		if (g->key.at[i] == key) {
-			*group = i;
+	size_t cursor = snap_index_start(&k->index, hash);
+	for (uint32_t i; (i = snap_index_next(&k->index, hash, &cursor)) != SNAP_INDEX_NONE;)
+		if (k->keys.at[i] == key) {
+			*found = i;
 			return SNAP_OK;
 		}
-	*group = g->count;
-	enum snap_status status = snap_index_reserve(index, &g->budget, err);
+	*found = k->keys.count;
+	enum snap_status status = snap_index_reserve(&k->index, &k->budget, err);
 	if (status == SNAP_OK)
-		status = snap_vector_push(&g->key, key, &g->budget, err);
-	for (unsigned c = 0; c < g->columns && status == SNAP_OK; c++)
-		status = snap_vector_push(&g->sums, 0, &g->budget, err);
+		status = snap_vector_push(&k->keys, key, &k->budget, err);
+	for (unsigned c = 0; c < k->columns && status == SNAP_OK; c++)
+		status = snap_vector_push(&k->sums, 0, &k->budget, err);
 	if (status == SNAP_OK)
-		snap_index_insert(index, hash, (uint32_t)g->count++);
+		snap_index_insert(&k->index, hash, (uint32_t)*found);
 	return status;
 }
 
-static enum snap_status group_keys(struct grouping *g, struct snap_error *err)
+static enum snap_status add_by_key(struct keyed_sums *k, const struct snap_snapshot *s, bool by_size,
+				   struct snap_error *err)
 {
-	const struct snap_snapshot *s = g->s;
-	struct snap_index index = {NULL, 0, 0};
 	int64_t keys[SNAP_VALUES_CHUNK], values[4][SNAP_VALUES_CHUNK], last = 0;
-	size_t sites = s->site_stack.count, group = 0;
+	size_t at = 0;
 	enum snap_status status = SNAP_OK;
-	for (size_t begin = 0; begin < sites && status == SNAP_OK; begin += SNAP_VALUES_CHUNK) {
+	for (size_t begin = 0, sites = s->site_stack.count; begin < sites; begin += SNAP_VALUES_CHUNK) {
 		size_t count = sites - begin < SNAP_VALUES_CHUNK ? sites - begin : SNAP_VALUES_CHUNK;
-		for (unsigned c = 0; c < g->columns; c++)
+		for (unsigned c = 0; c < k->columns; c++)
 			snap_snapshot_read_values(s, c, begin, count, values[c]);
-		if (g->options->by == SNAP_BY_SIZE)
+		if (by_size)
 			snap_numbers_read(&s->site_size, begin, count, keys);
 		else
 			for (size_t i = 0; i < count; i++)
 				keys[i] = s->site_domain.at[begin + i];
-		for (size_t i = 0; i < count && status == SNAP_OK; i++) {
-			if (g->count == 0 || keys[i] != last)
-				status = find_key(g, &index, (uint64_t)keys[i], &group, err);
+		for (size_t i = 0; i < count; i++) {
+			if (k->keys.count == 0 || keys[i] != last)
+				status = find_key(k, (uint64_t)keys[i], &at, err);
+			if (status < 0)
+				return status;
 			last = keys[i];
-			for (unsigned c = 0; c < g->columns && status == SNAP_OK; c++)
-				g->sums.at[group * g->columns + c] += values[c][i];
+			for (unsigned c = 0; c < k->columns; c++)
+				k->sums.at[at * k->columns + c] += values[c][i];
 		}
 	}
-	snap_index_free(&index, &g->budget);
-	return status;
-}
-
-/* Ranking. */
-
-struct entry {
-	uint64_t keys[4]; /* the first difference decides */
-	uint32_t group;
-};
-
-static bool set_row(struct snap_group_row *row, const int64_t *sums, bool diff)
-{
-	*row = (struct snap_group_row){.size = sums[SNAP_COLUMN_BYTES], .count = sums[SNAP_COLUMN_BLOCKS]};
-	return !diff || (!__builtin_sub_overflow(row->size, sums[SNAP_COLUMN_OLD_BYTES], &row->size_diff) &&
-			 !__builtin_sub_overflow(row->count, sums[SNAP_COLUMN_OLD_BLOCKS], &row->count_diff));
-}
-
-/* Numbers as unsigned ones of the same order. */
-static uint64_t signed_key(int64_t value)
-{
-	return (uint64_t)value ^ UINT64_C(1) << 63;
-}
-
-static uint64_t size_key(int64_t value)
-{
-	return value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-}
-
-static struct entry make_entry(const struct snap_group_row *row, enum snap_group_sort sort, uint32_t group)
-{
-	uint64_t size = signed_key(row->size), count = signed_key(row->count);
-	uint64_t size_diff = size_key(row->size_diff), count_diff = size_key(row->count_diff);
-	switch (sort) {
-	case SNAP_SORT_COUNT:
-		return (struct entry){{count, size, 0, 0}, group};
-	case SNAP_SORT_SIZE_DIFF:
-		return (struct entry){{size_diff, size, count_diff, count}, group};
-	case SNAP_SORT_COUNT_DIFF:
-		return (struct entry){{count_diff, count, size_diff, size}, group};
-	case SNAP_SORT_DEFAULT:
-	case SNAP_SORT_SIZE:
-		break;
-	}
-	return (struct entry){{size, count, 0, 0}, group};
-}
-
-static int compare_numbers(uint64_t a, uint64_t b)
-{
-	return (a > b) - (a < b);
-}
-
-/* Lines of a function are no part of its name; SNAP_NONE + 1 is 0. */
-static int compare_functions(const struct snap_snapshot *s, uint32_t a, uint32_t b)
-{
-	uint32_t f = s->frame_function.at[a], h = s->frame_function.at[b];
-	int order = compare_numbers(s->frame_file.at[a], s->frame_file.at[b]);
-	if (order == 0)
-		order = compare_numbers(f == SNAP_NONE ? s->frame_line.at[a] : 0,
-					h == SNAP_NONE ? s->frame_line.at[b] : 0);
-	return order != 0 ? order : compare_numbers(f + 1, h + 1);
-}
-
-static int compare_names(const struct grouping *g, uint32_t a, uint32_t b)
-{
-	switch (g->options->by) {
-	case SNAP_BY_TRACEBACK:
-		return snap_stacks_compare(g->s, a, b);
-	case SNAP_BY_FUNCTION:
-		return compare_functions(g->s, g->first[a], g->first[b]);
-	case SNAP_BY_DOMAIN:
-	case SNAP_BY_SIZE:
-		return compare_numbers(g->key.at[a], g->key.at[b]);
-	case SNAP_BY_LINENO:
-	case SNAP_BY_FILENAME:
-		break;
-	}
-	return compare_numbers(a, b);
-}
-
-static bool ranks_below(const struct grouping *g, const struct entry *a, const struct entry *b)
-{
-	for (size_t i = 0; i < sizeof a->keys / sizeof *a->keys; i++)
-		if (a->keys[i] != b->keys[i])
-			return a->keys[i] < b->keys[i];
-	return compare_names(g, a->group, b->group) < 0;
-}
-
-/* Puts `e` at `at` or below it in a heap whose root is the lowest rank. */
-static void sift_down(const struct grouping *g, struct entry *heap, size_t count, size_t at, struct entry e)
-{
-	for (;;) {
-		size_t child = 2 * at + 1;
-		if (child >= count)
-			break;
-		if (child + 1 < count && ranks_below(g, &heap[child + 1], &heap[child]))
-			child++;
-		if (!ranks_below(g, &heap[child], &e))
-			break;
-		heap[at] = heap[child];
-		at = child;
-	}
-	heap[at] = e;
-}
-
-static void make_heap(const struct grouping *g, struct entry *heap, size_t count)
-{
-	for (size_t at = count / 2; at-- > 0;)
-		sift_down(g, heap, count, at, heap[at]);
-}
-
-static void finish_row(const struct grouping *g, struct ranked *r, uint32_t group)
-{
-	switch (g->options->by) {
-	case SNAP_BY_LINENO:
-	case SNAP_BY_FILENAME:
-	case SNAP_BY_FUNCTION:
-		r->row.frames = 1;
-		r->first = g->first[group];
-		break;
-	case SNAP_BY_TRACEBACK:
-		r->row.frames = g->s->stack_length.at[group];
-		r->row.total = g->total[group];
-		r->first = group;
-		break;
-	case SNAP_BY_DOMAIN:
-		r->row.domain = (uint32_t)g->key.at[group];
-		break;
-	case SNAP_BY_SIZE:
-		r->row.block_size = g->key.at[group];
-		break;
-	}
-}
-
-/* Keeps the `top` highest in a heap, then takes them out from the lowest to the highest. */
-static enum snap_status rank(struct snap_groups *out, const struct grouping *g, size_t top,
-			     struct snap_error *err)
-{
-	enum snap_group_sort sort = g->options->sort;
-	if (sort == SNAP_SORT_DEFAULT)
-		sort = g->diff ? SNAP_SORT_SIZE_DIFF : SNAP_SORT_SIZE;
-	size_t room = top == 0 || top > g->count ? g->count : top, held = 0;
-	struct entry *heap = malloc((room + 1) * sizeof *heap);
-	if (heap == NULL)
-		return out_of_memory(err);
-	for (size_t i = 0; i < g->count; i++) {
-		if (g->present != NULL && !g->present[i])
-			continue;
-		struct snap_group_row row;
-		if (!set_row(&row, &g->sums.at[i * g->columns], g->diff)) {
-			free(heap);
-			return snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET,
-					 "a difference does not fit in 63 bits");
-		}
-		out->count++;
-		struct entry e = make_entry(&row, sort, (uint32_t)i);
-		if (held < room) {
-			heap[held++] = e;
-			if (held == room)
-				make_heap(g, heap, held);
-		} else if (e.keys[0] >= heap[0].keys[0] && ranks_below(g, &heap[0], &e))
-			sift_down(g, heap, held, 0, e);
-	}
-	if (held < room)
-		make_heap(g, heap, held);
-	out->ranked = held;
-	out->rows = calloc(held + 1, sizeof *out->rows);
-	if (out->rows == NULL) {
-		free(heap);
-		return out_of_memory(err);
-	}
-	for (size_t i = held; i-- > 0;) {
-		struct ranked *r = &out->rows[i];
-		set_row(&r->row, &g->sums.at[heap[0].group * (size_t)g->columns], g->diff);
-		finish_row(g, r, heap[0].group);
-		if (i > 0)
-			sift_down(g, heap, i, 0, heap[i]);
-	}
-	free(heap);
 	return SNAP_OK;
+}
+
+static enum snap_status rank_keys(struct snap_ranking *r, struct snap_error *err)
+{
+	struct keyed_sums k = {.columns = columns_of(r), .budget = {UINT64_MAX, 0}};
+	enum snap_status status = add_by_key(&k, r->s, r->by == SNAP_BY_SIZE, err);
+	for (size_t i = 0; i < k.keys.count && status == SNAP_OK; i++) {
+		struct snap_ranked row = {{.size = 0}, 0};
+		if (r->by == SNAP_BY_SIZE)
+			row.row.block_size = k.keys.at[i];
+		else
+			row.row.domain = (uint32_t)k.keys.at[i];
+		status = snap_ranking_offer(r, row, &k.sums.at[i * k.columns], err);
+	}
+	snap_index_free(&k.index, &k.budget);
+	snap_vector_free(&k.keys, NULL);
+	snap_vector_free(&k.sums, NULL);
+	return status;
 }
 
 /* The calls of group.h. */
@@ -419,64 +286,67 @@ static enum snap_status check(const struct snap_group_options *o, bool diff, str
 	return SNAP_OK;
 }
 
-static enum snap_status add_up(struct grouping *g, struct snap_error *err)
+static enum snap_status rank(struct snap_ranking *r, enum snap_group_cumulative cumulative,
+			     struct snap_error *err)
 {
-	switch (g->options->by) {
+	switch (r->by) {
 	case SNAP_BY_TRACEBACK:
-		return group_tracebacks(g, err);
+		return rank_tracebacks(r, err);
 	case SNAP_BY_DOMAIN:
 	case SNAP_BY_SIZE:
-		return group_keys(g, err);
+		return rank_keys(r, err);
 	case SNAP_BY_LINENO:
 	case SNAP_BY_FILENAME:
+		if (cumulative == SNAP_SELF)
+			return rank_lines_or_files(r, err);
+		break;
 	case SNAP_BY_FUNCTION:
 		break;
 	}
-	return group_frames(g, err);
+	return rank_frames(r, cumulative, err);
 }
 
 enum snap_status snap_groups_new(struct snap_groups **out, const struct snap_snapshot *s,
 				 const struct snap_group_options *options, size_t top, struct snap_error *err)
 {
 	*out = NULL;
-	struct grouping g = {
-		.s = s, .options = options, .diff = snap_snapshot_is_diff(s), .budget = {UINT64_MAX, 0}};
-	g.columns = g.diff ? 4 : 2;
-	enum snap_status status = check(options, g.diff, err);
+	bool diff = snap_snapshot_is_diff(s);
+	enum snap_status status = check(options, diff, err);
 	if (status < 0)
 		return status;
-	struct snap_groups *groups = calloc(1, sizeof *groups);
-	if (groups == NULL)
+	struct snap_groups *g = calloc(1, sizeof *g);
+	if (g == NULL)
 		return out_of_memory(err);
-	groups->snapshot = s;
-	groups->by = options->by;
-	if (!set_row(&groups->total, s->totals, g.diff))
+	enum snap_group_sort by_default = diff ? SNAP_SORT_SIZE_DIFF : SNAP_SORT_SIZE;
+	g->ranking = (struct snap_ranking){
+		.s = s,
+		.by = options->by,
+		.sort = options->sort == SNAP_SORT_DEFAULT ? by_default : options->sort,
+		.diff = diff,
+		.top = top,
+	};
+	if (!snap_group_row_set(&g->total, s->totals, diff))
 		status = snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET,
 				   "the difference of the sums does not fit in 63 bits");
 	if (status == SNAP_OK)
-		status = add_up(&g, err);
-	if (status == SNAP_OK)
-		status = rank(groups, &g, top, err);
-	snap_vector_free(&g.sums, NULL);
-	snap_vector_free(&g.key, NULL);
-	free(g.present);
-	free(g.first);
-	free(g.total);
-	if (status < 0)
-		snap_groups_free(groups);
-	else
-		*out = groups;
-	return status;
+		status = rank(&g->ranking, options->cumulative, err);
+	if (status < 0) {
+		snap_groups_free(g);
+		return status;
+	}
+	snap_ranking_sort(&g->ranking);
+	*out = g;
+	return SNAP_OK;
 }
 
 size_t snap_groups_count(const struct snap_groups *g)
 {
-	return g->count;
+	return g->ranking.count;
 }
 
 size_t snap_groups_ranked(const struct snap_groups *g)
 {
-	return g->ranked;
+	return g->ranking.rows.count;
 }
 
 struct snap_group_row snap_groups_total(const struct snap_groups *g)
@@ -486,34 +356,42 @@ struct snap_group_row snap_groups_total(const struct snap_groups *g)
 
 struct snap_group_row snap_groups_row(const struct snap_groups *g, size_t i)
 {
-	return g->rows[i].row;
+	return g->ranking.rows.at[i].row;
+}
+
+/* The frame of a line, file or function: a name only where it is that of all its frames, a line only where
+ * lines tell groups apart. */
+static struct snap_frame common_frame(const struct snap_snapshot *s, enum snap_group_by by, uint32_t any)
+{
+	struct snap_frame frame = snap_snapshot_frame(s, any);
+	if (by == SNAP_BY_FILENAME || (by == SNAP_BY_FUNCTION && frame.function.bytes != NULL))
+		frame.line = 0;
+	if (by == SNAP_BY_FUNCTION)
+		return frame;
+	uint32_t first = any;
+	while (first > 0 && same_frame_group(s, by, first - 1, any))
+		first--;
+	for (uint32_t f = first; f < s->frame_file.count && same_frame_group(s, by, f, any); f++)
+		if (s->frame_function.at[f] != s->frame_function.at[any])
+			frame.function = (struct snap_text){NULL, 0};
+	return frame;
 }
 
 size_t snap_groups_frames(const struct snap_groups *g, size_t i, struct snap_frame *frames, size_t max)
 {
-	const struct snap_snapshot *s = g->snapshot;
-	uint32_t first = g->rows[i].first;
-	size_t count = g->rows[i].row.frames;
-	if (g->by == SNAP_BY_TRACEBACK)
-		return snap_snapshot_traceback(s, first, frames, max);
-	if (count == 0 || max == 0)
-		return count;
-	frames[0] = snap_snapshot_frame(s, first);
-	if (g->by == SNAP_BY_FILENAME ||
-	    (g->by == SNAP_BY_FUNCTION && s->frame_function.at[first] != SNAP_NONE))
-		frames[0].line = 0;
-	if (g->by != SNAP_BY_FUNCTION)
-		for (uint32_t f = first + 1; f < s->frame_file.count && same_frame_group(s, g->by, first, f);
-		     f++)
-			if (s->frame_function.at[f] != s->frame_function.at[first])
-				frames[0].function = (struct snap_text){NULL, 0};
-	return count;
+	const struct snap_ranking *r = &g->ranking;
+	const struct snap_ranked *row = &r->rows.at[i];
+	if (r->by == SNAP_BY_TRACEBACK)
+		return snap_snapshot_traceback(r->s, row->what, frames, max);
+	if (row->row.frames == 1 && max > 0)
+		frames[0] = common_frame(r->s, r->by, row->what);
+	return row->row.frames;
 }
 
 void snap_groups_free(struct snap_groups *g)
 {
 	if (g == NULL)
 		return;
-	free(g->rows);
+	snap_vector_free(&g->ranking.rows, NULL);
 	free(g);
 }

@@ -281,8 +281,8 @@ cut("zstd-truncated-in-magic", zstd(LARGER), 3)
 cut("zstd-truncated-in-data", zstd(LARGER), 200)
 add("zstd-bad-block", "SNAP_ERR_DAMAGED", None, "zstd data is damaged", zstd(LARGER, block_type=3))
 add("zstd-trailing-garbage", "SNAP_ERR_DAMAGED", len(zstd(LARGER)), "not zstd data follow", zstd(LARGER) + b"\n")
-add("zstd-stack-bomb", "SNAP_ERR_LIMIT", len(HEAD) + (1 << 20) - 7 + 1, "piles up more than 1048576 values",
-    zstd_runs(HEAD, NONE, 9))
+add("zstd-stack-bomb", "SNAP_ERR_LIMIT", len(HEAD) + (1 << 17) - 7 + 1, "piles up more than 131072 values",
+    zstd_runs(HEAD, NONE, 2))
 add("zstd-memo-bomb", "SNAP_ERR_DAMAGED", len(HEAD) + 6, "in its memo twice", zstd_runs(HEAD + text("abc"), MEMOIZE, 500))
 add("zstd-huge-window", "SNAP_ERR_LIMIT", None, "too large a window", b"\x28\xb5\x2f\xfd\x00\xa8\x01\0\0")
 
