@@ -143,15 +143,18 @@ static enum snap_status check_digest(struct snap_reader *r, const struct snap_sn
 /* Hands out what a damaged member holds, and keeps why it is damaged. */
 static enum snap_status salvage(struct snap_reader *r, struct snap_snapshot **out)
 {
-	struct snap_error damage = r->why;
-	enum snap_status status = snap_decoder_salvage(r->decoder, out, NULL);
+	struct snap_error damage = r->why, failure;
+	enum snap_status status = snap_decoder_salvage(r->decoder, out, &failure);
 	if (status == SNAP_OK)
-		status = snap_meta_set_format(snap_snapshot_meta(*out), "partial", NULL, "offset %llu: %s",
+		status = snap_meta_set_format(snap_snapshot_meta(*out), "partial", &failure, "offset %llu: %s",
 		                              (unsigned long long)damage.offset, damage.message);
 	if (status < 0) {
 		snap_snapshot_free(*out);
 		*out = NULL;
-		return damage.status;
+		/* Where there is nothing to save, the damage is what there is to say. */
+		if (status != SNAP_ERR_TRUNCATED)
+			r->why = failure;
+		return r->why.status;
 	}
 	r->damage = damage;
 	r->over = SNAP_END;
