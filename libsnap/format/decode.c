@@ -314,7 +314,7 @@ enum snap_status snap_decoder_begin(struct snap_decoder *d, const struct snap_me
 	if (status < 0)
 		return status;
 	d->continues = continues;
-	d->canonical = !continues && (header->flags & SNAP_FLAG_CANONICAL);
+	d->t->said_canonical = !continues && (header->flags & SNAP_FLAG_CANONICAL);
 	d->started = true;
 	d->first_string = (uint32_t)d->t->text_end.count;
 	d->first_frame = (uint32_t)d->t->frame_file.count;
@@ -380,7 +380,8 @@ enum snap_status snap_decoder_take(struct snap_decoder *d, bool keep, struct sna
 		status = is_ordered(d, &ordered, err);
 	if (status < 0)
 		return status;
-	d->t->canonical = d->canonical;
+	/* The flag of the header is a hint, which nothing may rely on. */
+	d->t->canonical = false;
 	if (!ordered)
 		return snap_snapshot_order(out, d->t, err);
 	struct snap_limits limits = limits_of(d);

@@ -22,7 +22,7 @@ SNAP_VECTOR(levels, struct level);
 struct snap_decoder {
 	struct snap_snapshot *t;      /* the tables of the series; its metadata are those of this member */
 	struct snap_meta *meta_before;
-	bool started, continues, canonical;
+	bool started, continues;
 	struct snap_stack_rule rule;
 	struct snap_u16s room;        /* by node: how many frames a stack can have there */
 	struct snap_u32s callee_begin; /* by frame, and one more: where its callees begin in `callee` */

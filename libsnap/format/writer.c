@@ -104,7 +104,7 @@ static enum snap_status put_continuing(struct snap_writer *w, const struct snap_
 static enum snap_status put_ordered(struct snap_writer *w, const struct snap_snapshot *s, struct snap_error *err)
 {
 	struct snap_member m = {.meta = s->meta, .live_sites = s->site_stack.count};
-	if (s->canonical)
+	if (s->canonical || (w->options.level == 0 && s->said_canonical))
 		m.flags |= SNAP_FLAG_CANONICAL;
 	enum snap_status status = snap_snapshot_digest(s, m.digest, err);
 	if (status == SNAP_OK && w->pending)

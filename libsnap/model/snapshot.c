@@ -75,6 +75,7 @@ enum snap_status snap_snapshot_new_like(struct snap_snapshot **out, const struct
 	memcpy(s->columns, from->columns, sizeof s->columns);
 	s->column_count = from->column_count;
 	s->canonical = from->canonical;
+	s->said_canonical = from->said_canonical;
 	*out = s;
 	return SNAP_OK;
 }

@@ -37,7 +37,8 @@ struct snap_snapshot {
 	struct snap_meta *meta;
 	struct snap_column_info columns[SNAP_COLUMNS_MAX];
 	uint32_t column_count;
-	bool canonical; /* the forest is the one the builder makes; see section 8 of the format */
+	bool canonical;      /* the forest is the one the builder makes; see section 8 of the format */
+	bool said_canonical; /* the file it was read from says so: handed on in streams, never relied on */
 
 	struct snap_u8s text;       /* all strings, one behind the other */
 	struct snap_u32s text_end;  /* where string i ends in text; it begins where i - 1 ends */
