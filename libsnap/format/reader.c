@@ -152,7 +152,7 @@ static enum snap_status salvage(struct snap_reader *r, struct snap_snapshot **ou
 		snap_snapshot_free(*out);
 		*out = NULL;
 		/* Where there is nothing to save, the damage is what there is to say. */
-		if (status != SNAP_ERR_TRUNCATED)
+		if (status == SNAP_ERR_NOMEM)
 			r->why = failure;
 		return r->why.status;
 	}
