@@ -26,6 +26,8 @@ static inline int64_t snap_numbers_get(const struct snap_numbers *n, size_t i)
 enum snap_status snap_numbers_reserve(struct snap_numbers *n, size_t need, struct snap_budget *budget,
                                       struct snap_error *err);
 
+void snap_numbers_expect_writes(struct snap_numbers *n, size_t begin, size_t end);
+
 /* From now on eight bytes for each. */
 enum snap_status snap_numbers_widen(struct snap_numbers *n, struct snap_budget *budget, struct snap_error *err);
 

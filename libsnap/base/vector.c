@@ -1,7 +1,10 @@
 /* Growing arrays; see vector.h. */
+#define _GNU_SOURCE
 #include "base/vector.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum snap_status snap_vector_reserve_(void **at, size_t *capacity, size_t element, size_t need,
                                       struct snap_budget *budget, struct snap_error *err)
@@ -26,6 +29,22 @@ enum snap_status snap_vector_reserve_(void **at, size_t *capacity, size_t elemen
 	if (budget != NULL)
 		budget->used += more;
 	return SNAP_OK;
+}
+
+void snap_expect_writes(void *at, size_t size)
+{
+#ifdef MADV_POPULATE_WRITE
+	enum { WORTH_A_CALL = 65536 };
+	if (size < WORTH_A_CALL)
+		return;
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)at + page - 1) / page * page;
+	uintptr_t end = ((uintptr_t)at + size) / page * page;
+	if (begin < end)
+		(void)madvise((void *)begin, end - begin, MADV_POPULATE_WRITE); /* an older kernel does without */
+#else
+	(void)at;
+	(void)size;
+#endif
 }
 
 void snap_vector_free_(void **at, size_t *count, size_t *capacity, size_t element, struct snap_budget *budget)

@@ -34,6 +34,12 @@ void snap_vector_free_(void **at, size_t *count, size_t *capacity, size_t elemen
 	                         : snap_vector_reserve_((void **)&(v)->at, &(v)->capacity, sizeof *(v)->at, \
 	                                                (need), (budget), (err)))
 
+/* Says that elements [begin, end), for which there is room, are all about to be written: their memory is
+ * then asked for at once, which costs half of what a page fault for each 4 KiB does. */
+#define snap_vector_expect_writes(v, begin, end) \
+	snap_expect_writes((v)->at + (begin), ((end) - (begin)) * sizeof *(v)->at)
+void snap_expect_writes(void *at, size_t size);
+
 /* Appends one element; evaluates to a status. */
 #define snap_vector_push(v, value, budget, err)                                                             \
 	__extension__({                                                                                     \

@@ -412,7 +412,9 @@ enum snap_status snap_decoder_salvage(struct snap_decoder *d, struct snap_snapsh
 		for (uint32_t k = 0; k < SNAP_COLUMNS_MAX; k++)
 			snap_numbers_free(&t->values[k], &t->budget);
 	} else {
-		t->site_stack.count = t->site_domain.count = t->site_size.count = d->whole_sites;
+		t->site_stack.count = t->site_size.count = d->whole_sites;
+		if (t->site_domain.count > 0)
+			t->site_domain.count = d->whole_sites;
 		for (uint32_t k = 0; k < t->column_count; k++)
 			if (t->values[k].count > 0)
 				t->values[k].count = d->whole_sites;

@@ -176,6 +176,9 @@ void snap_decode_nodes(struct snap_decoder *d, struct cursor *c)
 		c->status = snap_snapshot_reserve_stacks(t, stacks + most, c->err);
 	if (c->status < 0)
 		return;
+	snap_vector_expect_writes(&t->node_parent, node, node + most);
+	snap_vector_expect_writes(&t->node_frame, node, node + most);
+	snap_vector_expect_writes(&t->stack_node, stacks, stacks + most / 2);
 	uint32_t *parents = t->node_parent.at, *node_frames = t->node_frame.at, *stack_nodes = t->stack_node.at;
 	bool loose_leaf = false;
 	const uint8_t *at = c->at, *end = c->end;
@@ -258,6 +261,8 @@ void snap_finish_nodes(struct snap_decoder *d, struct cursor *c)
 	c->status = snap_vector_reserve(&d->room, nodes, &t->budget, c->err);
 	if (c->status < 0)
 		return;
+	snap_vector_expect_writes(&t->node_depth, d->first_node, nodes);
+	snap_vector_expect_writes(&d->room, d->first_node, nodes);
 	const uint32_t *parents = t->node_parent.at;
 	uint16_t *depths = t->node_depth.at, *rooms = d->room.at;
 	size_t root = 0;
@@ -337,6 +342,8 @@ void snap_finish_stacks(struct snap_decoder *d, struct cursor *c)
 	c->status = snap_snapshot_reserve_stacks(t, end + d->extra.count / 3, c->err);
 	if (c->status < 0)
 		return;
+	snap_vector_expect_writes(&t->stack_length, first, end);
+	snap_vector_expect_writes(&t->stack_total, first, end);
 	uint32_t *nodes = t->stack_node.at;
 	if (promoted > 0) {
 		memmove(nodes + first + promoted, nodes + first, listed * sizeof *nodes);

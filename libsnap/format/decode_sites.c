@@ -74,6 +74,7 @@ static void list_new_stacks(struct snap_decoder *d, struct cursor *c)
 	c->status = snap_vector_reserve(&d->site_stacks, before + stacks - d->first_stack, &d->t->budget, c->err);
 	if (c->status < 0)
 		return;
+	snap_vector_expect_writes(&d->site_stacks, before, before + stacks - d->first_stack);
 	uint32_t *begin = calloc(frames + 1, sizeof *begin);
 	if (begin == NULL) {
 		c->status = snap_fail(c->err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
@@ -123,6 +124,9 @@ void snap_decode_sites(struct snap_decoder *d, struct cursor *c)
 	d->rows_open = true;
 	if (c->status < 0)
 		return;
+	snap_vector_expect_writes(&t->site_stack, begin, begin + most);
+	snap_numbers_expect_writes(&t->site_size, begin, begin + most);
+	snap_numbers_expect_writes(&t->values[SNAP_COLUMN_BLOCKS], begin, begin + most);
 	size_t rows = 0, at = d->site_stack_at, stacks = d->site_stacks.count, explicit = 0;
 	const uint32_t *site_stacks = d->site_stacks.at;
 	uint32_t *stack = t->site_stack.at + begin;
@@ -149,18 +153,20 @@ void snap_decode_sites(struct snap_decoder *d, struct cursor *c)
 		at += token & 1;
 	}
 	c->at = in;
-	memset(t->site_domain.at + begin, 0, rows * sizeof *t->site_domain.at);
 	d->site_stack_at = at;
 	d->rows_explicit = explicit;
 	if (c->status < 0)
 		return;
-	t->site_stack.count = t->site_domain.count = begin + rows;
+	t->site_stack.count = begin + rows;
+	if (t->site_domain.count > 0)
+		c->status = snap_snapshot_store_domains(t, c->err);
 }
 
 void snap_decode_domains(struct snap_decoder *d, struct cursor *c)
 {
 	struct snap_snapshot *t = d->t;
 	size_t at = d->rows_begin;
+	c->status = snap_snapshot_store_domains(t, c->err);
 	for (size_t row = 0; more_rows(c, row); row++) {
 		uint64_t run = snap_get_uint(c), domain = snap_get_uint(c);
 		if (run == 0 || run > t->site_stack.count - at || domain > UINT32_MAX ||
@@ -204,16 +210,16 @@ void snap_decode_values(struct snap_decoder *d, struct cursor *c)
 static void fill_sizes(struct snap_decoder *d, struct cursor *c, size_t begin, size_t end)
 {
 	struct snap_snapshot *t = d->t;
-	const uint32_t *stack = t->site_stack.at, *domain = t->site_domain.at;
+	const uint32_t *stack = t->site_stack.at;
 	int64_t *sizes = d->sizes.at, before = 0;
 	if (begin > d->first_site)
 		before = snap_numbers_get(&t->site_size, begin - 1);
-	bool ascends = true;
+	bool ascends = true, domains = t->site_domain.count > 0;
 	uint64_t high = 0;
 	uint32_t last_stack = begin > d->first_site ? stack[begin - 1] : SNAP_NONE;
-	uint32_t last_domain = begin > d->first_site ? domain[begin - 1] : 0;
+	uint32_t last_domain = begin > d->first_site ? snap_snapshot_domain(t, begin - 1) : 0;
 	for (size_t i = 0; i < end - begin; i++) {
-		uint32_t this_stack = stack[begin + i], this_domain = domain[begin + i];
+		uint32_t this_stack = stack[begin + i], this_domain = domains ? t->site_domain.at[begin + i] : 0;
 		int64_t size = sizes[i];
 		if (this_stack == last_stack) {
 			bool same = this_domain == last_domain;

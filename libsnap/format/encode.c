@@ -569,6 +569,8 @@ static void encode_values(struct snap_encoder *e, const struct snap_snapshot *s,
 static void encode_domains(struct snap_encoder *e, const struct snap_snapshot *s, size_t at, size_t end)
 {
 	const uint32_t *domain = s->site_domain.at;
+	if (s->site_domain.count == 0)
+		return;
 	begin_section(e, SNAP_TAG_DOMS, 0);
 	for (size_t i = at, run; i < end; i += run) {
 		for (run = 1; i + run < end && domain[i + run] == domain[i]; run++)
@@ -585,12 +587,12 @@ static void encode_domains(struct snap_encoder *e, const struct snap_snapshot *s
 static void make_tokens(struct snap_encoder *e, const struct snap_member *m, size_t begin, size_t end)
 {
 	const struct snap_snapshot *s = m->tables;
-	const uint32_t *stack = s->site_stack.at, *domain = s->site_domain.at;
+	const uint32_t *stack = s->site_stack.at;
 	size_t count = s->site_stack.count;
 	find_explicit(e, s, begin, end);
 	for (size_t i = begin; i < end; i++) {
 		uint64_t size = (uint64_t)snap_numbers_get(&s->site_size, i);
-		if (i > m->first_site && stack[i] == stack[i - 1] && domain[i] == domain[i - 1])
+		if (i > m->first_site && stack[i] == stack[i - 1] && snap_snapshot_domain(s, i) == snap_snapshot_domain(s, i - 1))
 			size -= (uint64_t)snap_numbers_get(&s->site_size, i - 1);
 		bool last = i + 1 == count || stack[i + 1] != stack[i];
 		e->tokens.at[i - begin] = size << 2 | (uint64_t)e->is_explicit.at[i - begin] << 1 | last;

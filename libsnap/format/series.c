@@ -100,7 +100,7 @@ static enum snap_status index_site(struct snap_series *series, uint32_t i, struc
 {
 	const struct snap_snapshot *t = series->t;
 	return insert(series, &series->sites,
-	              site_key_hash(t->site_stack.at[i], t->site_domain.at[i],
+	              site_key_hash(t->site_stack.at[i], snap_snapshot_domain(t, i),
 	                            (uint64_t)snap_numbers_get(&t->site_size, i)), i, err);
 }
 
@@ -534,12 +534,12 @@ static enum snap_status add_stacks(struct addition *a, const uint64_t *hashes, c
 
 static uint32_t find_site(const struct addition *a, size_t i)
 {
-	uint32_t stack = a->stack[a->s->site_stack.at[i]], domain = a->s->site_domain.at[i];
+	uint32_t stack = a->stack[a->s->site_stack.at[i]], domain = snap_snapshot_domain(a->s, i);
 	uint64_t size = (uint64_t)snap_numbers_get(&a->s->site_size, i), hash = site_key_hash(stack, domain, size);
 	size_t cursor = snap_index_start(&a->series->sites, hash);
 	uint32_t found;
 	while ((found = snap_index_next(&a->series->sites, hash, &cursor)) != SNAP_INDEX_NONE)
-		if (a->t->site_stack.at[found] == stack && a->t->site_domain.at[found] == domain &&
+		if (a->t->site_stack.at[found] == stack && snap_snapshot_domain(a->t, found) == domain &&
 		    (uint64_t)snap_numbers_get(&a->t->site_size, found) == size)
 			break;
 	return found;
@@ -602,7 +602,7 @@ static enum snap_status add_sites(struct addition *a, size_t count)
 	struct snap_snapshot *t = a->t;
 	struct snap_keyed *rows = snap_sort(a->rows, a->scratch, count);
 	for (size_t i = 0; i < count; i++)
-		rows[i].key = pair_key(a->stack[s->site_stack.at[rows[i].row]], s->site_domain.at[rows[i].row]);
+		rows[i].key = pair_key(a->stack[s->site_stack.at[rows[i].row]], snap_snapshot_domain(s, rows[i].row));
 	rows = sort_again(a, rows, count);
 	for (size_t i = 0; i < count; i++) {
 		uint32_t stack = a->stack[s->site_stack.at[rows[i].row]];
@@ -614,7 +614,7 @@ static enum snap_status add_sites(struct addition *a, size_t count)
 		struct snap_site site = snap_snapshot_site(s, rows[i].row, values);
 		uint32_t last = (uint32_t)t->site_stack.count - 1, stack = a->stack[site.stack];
 		enum snap_status status = SNAP_OK;
-		if (i > 0 && t->site_stack.at[last] == stack && t->site_domain.at[last] == site.domain &&
+		if (i > 0 && t->site_stack.at[last] == stack && snap_snapshot_domain(t, last) == site.domain &&
 		    (uint64_t)snap_numbers_get(&t->site_size, last) == site.size) {
 			for (uint32_t c = 0; c < t->column_count; c++)
 				values[c] += snap_snapshot_value(t, c, last);

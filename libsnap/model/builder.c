@@ -211,7 +211,7 @@ static enum snap_status find_site(struct snap_builder *b, uint32_t stack, uint32
 	size_t cursor = snap_index_start(&b->sites, hash);
 	for (uint32_t i; (i = snap_index_next(&b->sites, hash, &cursor)) != SNAP_INDEX_NONE;)
 		if (s->site_stack.at[i] == stack && (uint64_t)snap_numbers_get(&s->site_size, i) == size &&
-		    s->site_domain.at[i] == domain) {
+		    snap_snapshot_domain(s, i) == domain) {
 			*site = i;
 			return SNAP_OK;
 		}

@@ -153,7 +153,7 @@ enum snap_status snap_snapshot_digest(const struct snap_snapshot *s, uint64_t di
 		int64_t values[SNAP_VALUES_CHUNK];
 		snap_numbers_read(&s->site_size, begin, count, values);
 		for (size_t i = 0; i < count; i++)
-			e[i] = hashes[s->site_stack.at[begin + i]] + s->site_domain.at[begin + i] * k6 +
+			e[i] = hashes[s->site_stack.at[begin + i]] + snap_snapshot_domain(s, begin + i) * k6 +
 			       (uint64_t)values[i] * k7;
 		for (uint32_t c = 0; c < s->column_count; c++) {
 			snap_snapshot_read_values(s, c, begin, count, values);

@@ -248,7 +248,7 @@ static void order_sites_of_stack(struct renumbering *r, size_t begin, size_t end
 			(uint64_t)snap_numbers_get(&s->site_size, r->order[begin + i]), r->order[begin + i]};
 	struct snap_keyed *rows = snap_sort(r->rows, r->scratch, count);
 	for (size_t i = 0; i < count; i++)
-		rows[i].key = s->site_domain.at[rows[i].row];
+		rows[i].key = snap_snapshot_domain(s, rows[i].row);
 	rows = snap_sort(rows, rows == r->rows ? r->scratch : r->rows, count);
 	for (size_t i = 0; i < count; i++) {
 		r->order[begin + i] = rows[i].row;
@@ -293,10 +293,13 @@ static enum snap_status order_sites(struct renumbering *r, struct snap_error *er
 	for (size_t i = 0; i < live && status == SNAP_OK; i++) {
 		uint32_t old = r->order[i];
 		r->to->site_stack.at[i] = r->stack[s->site_stack.at[old]];
-		r->to->site_domain.at[i] = s->site_domain.at[old];
 		status = snap_numbers_push(&r->to->site_size, snap_numbers_get(&s->site_size, old), &r->to->budget, err);
 	}
-	r->to->site_stack.count = r->to->site_domain.count = live;
+	r->to->site_stack.count = live;
+	if (s->site_domain.count > 0 && status == SNAP_OK)
+		status = snap_snapshot_store_domains(r->to, err);
+	for (size_t i = 0; i < live && s->site_domain.count > 0 && status == SNAP_OK; i++)
+		r->to->site_domain.at[i] = s->site_domain.at[r->order[i]];
 	for (uint32_t c = 0; c < s->column_count; c++)
 		for (size_t i = 0; i < live && s->values[c].count > 0 && status == SNAP_OK; i++)
 			status = snap_numbers_push(&r->to->values[c], snap_numbers_get(&s->values[c], r->order[i]),

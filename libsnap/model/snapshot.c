@@ -256,13 +256,24 @@ enum snap_status snap_snapshot_reserve_sites(struct snap_snapshot *s, size_t n, 
 	if (n > SNAP_ROWS_MAX)
 		return table_full("sites", err);
 	enum snap_status status = snap_vector_reserve(&s->site_stack, n, &s->budget, err);
-	if (status == SNAP_OK)
+	if (status == SNAP_OK && s->site_domain.count > 0)
 		status = snap_vector_reserve(&s->site_domain, n, &s->budget, err);
 	if (status == SNAP_OK)
 		status = snap_numbers_reserve(&s->site_size, n, &s->budget, err);
 	for (uint32_t c = 0; status == SNAP_OK && c < s->column_count; c++)
 		if (c == 0 || s->values[c].count > 0)
 			status = snap_numbers_reserve(&s->values[c], n, &s->budget, err);
+	return status;
+}
+
+enum snap_status snap_snapshot_store_domains(struct snap_snapshot *s, struct snap_error *err)
+{
+	size_t stored = s->site_domain.count, all = s->site_stack.count;
+	enum snap_status status = snap_vector_reserve(&s->site_domain, all, &s->budget, err);
+	if (status == SNAP_OK && all > stored) {
+		memset(s->site_domain.at + stored, 0, (all - stored) * sizeof *s->site_domain.at);
+		s->site_domain.count = all;
+	}
 	return status;
 }
 
@@ -329,7 +340,11 @@ enum snap_status snap_snapshot_push_site(struct snap_snapshot *s, uint32_t stack
 	if (status < 0)
 		return status;
 	s->site_stack.at[s->site_stack.count++] = stack;
-	s->site_domain.at[s->site_domain.count++] = domain;
+	if (domain != 0 || s->site_domain.count > 0) {
+		status = snap_snapshot_store_domains(s, err);
+		if (status == SNAP_OK)
+			s->site_domain.at[site] = domain;
+	}
 	for (uint32_t c = 0; c < s->column_count && status == SNAP_OK; c++) {
 		if (c == 0 || s->values[c].count > 0)
 			status = snap_numbers_push(&s->values[c], values[c], &s->budget, err);
@@ -440,7 +455,7 @@ struct snap_site snap_snapshot_site(const struct snap_snapshot *s, size_t i, int
 {
 	for (uint32_t c = 0; c < s->column_count; c++)
 		buffer[c] = snap_snapshot_value(s, c, i);
-	return (struct snap_site){s->site_stack.at[i], s->site_domain.at[i],
+	return (struct snap_site){s->site_stack.at[i], snap_snapshot_domain(s, i),
 	                          (uint64_t)snap_numbers_get(&s->site_size, i), buffer};
 }
 

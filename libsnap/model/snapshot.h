@@ -53,7 +53,8 @@ struct snap_snapshot {
 	struct snap_u32s stack_node;
 	struct snap_u16s stack_length, stack_total;
 
-	struct snap_u32s site_stack, site_domain;
+	struct snap_u32s site_stack;
+	struct snap_u32s site_domain; /* without memory (count 0) while all are 0; see snap_snapshot_domain */
 	struct snap_numbers site_size;
 	/* A column all of whose values are what its predictor says has no memory (count 0): bytes, nearly
 	 * always. Column 0 has no predictor and is always there. See snap_snapshot_value. */
@@ -66,6 +67,14 @@ struct snap_snapshot {
 /* An empty snapshot with empty metadata. `limits` may be NULL. */
 enum snap_status snap_snapshot_new(struct snap_snapshot **out, const struct snap_limits *limits,
                                    struct snap_error *err);
+
+static inline uint32_t snap_snapshot_domain(const struct snap_snapshot *s, size_t site)
+{
+	return s->site_domain.count == 0 ? 0 : s->site_domain.at[site];
+}
+
+/* Gives memory to the domains of all sites that there are. */
+enum snap_status snap_snapshot_store_domains(struct snap_snapshot *s, struct snap_error *err);
 
 /* What a column's predictor says of a site. The arithmetic wraps around. */
 static inline int64_t snap_snapshot_predicted(const struct snap_snapshot *s, uint32_t column, size_t site);

@@ -25,6 +25,7 @@ struct combining {
 	size_t waiting;                         /* the last sites of the result, which have no values yet */
 	bool computed[SNAP_COLUMNS_MAX];        /* the column is what its predictor says */
 	uint32_t copied_from[SNAP_COLUMNS_MAX]; /* the only side that it has values from, or SNAP_NONE */
+	bool domains;                           /* some are not 0 */
 	struct keyed_rows rows, scratch;        /* sites of stacks that say the same */
 	bool untidy;                            /* something may be left that no site needs */
 };
@@ -99,7 +100,8 @@ static inline enum snap_status add_site(struct combining *m, uint32_t stack, uin
 	struct snap_snapshot *u = m->u;
 	size_t site = u->site_stack.count++;
 	u->site_stack.at[site] = stack;
-	u->site_domain.at[site] = domain;
+	if (m->domains)
+		u->site_domain.at[site] = domain;
 	if (u->site_size.is_wide)
 		u->site_size.wide[site] = size;
 	else
@@ -132,7 +134,7 @@ static enum snap_status add_again(struct combining *m, const struct side *side, 
 static inline int compare_sites(const struct snap_snapshot *a, size_t i, const struct snap_snapshot *b,
 				size_t j)
 {
-	uint32_t x = a->site_domain.at[i], y = b->site_domain.at[j];
+	uint32_t x = snap_snapshot_domain(a, i), y = snap_snapshot_domain(b, j);
 	int64_t x_size = snap_numbers_get(&a->site_size, i), y_size = snap_numbers_get(&b->site_size, j);
 	if (x != y)
 		return x < y ? -1 : 1;
@@ -159,7 +161,7 @@ static inline enum snap_status combine_sites(struct combining *m, uint32_t stack
 		int order = j == j_end ? -1 : i == i_end ? 1 : compare_sites(a->s, i, b->s, j);
 		const struct snap_snapshot *s = order <= 0 ? a->s : b->s;
 		uint32_t site = order <= 0 ? i : j;
-		status = add_site(m, stack, s->site_domain.at[site], snap_numbers_get(&s->site_size, site),
+		status = add_site(m, stack, snap_snapshot_domain(s, site), snap_numbers_get(&s->site_size, site),
 				  order <= 0 ? i : SNAP_NONE, order >= 0 ? j : SNAP_NONE, err);
 		i += order <= 0;
 		j += order >= 0;
@@ -201,7 +203,7 @@ static enum snap_status list_rows(struct combining *m, uint32_t origin, struct s
 	for (size_t r = 0; r < m->rows.count; r++) {
 		uint32_t site;
 		const struct side *side = side_of_row(m, rows[r].row, &site);
-		rows[r].key = side->s->site_domain.at[site];
+		rows[r].key = snap_snapshot_domain(side->s, site);
 	}
 	*sorted = snap_sort(rows, rows == m->rows.at ? m->scratch.at : m->rows.at, m->rows.count);
 	return SNAP_OK;
@@ -286,7 +288,8 @@ static enum snap_status combine_all_sites(struct combining *m, struct snap_error
 	}
 	if (status == SNAP_OK)
 		status = flush_waiting(m, err);
-	u->site_domain.count = u->site_size.count = u->site_stack.count;
+	u->site_size.count = u->site_stack.count;
+	u->site_domain.count = m->domains ? u->site_stack.count : 0;
 	free(by_frame);
 	return status;
 }
@@ -329,7 +332,10 @@ static enum snap_status make_room(struct combining *m, struct snap_error *err)
 			}
 		}
 	}
+	m->domains = a->site_domain.count > 0 || b->site_domain.count > 0;
 	enum snap_status status = snap_snapshot_reserve_sites(u, most, err);
+	if (status == SNAP_OK && m->domains)
+		status = snap_vector_reserve(&u->site_domain, most, &u->budget, err);
 	for (uint32_t c = 0; c < u->column_count && status == SNAP_OK; c++)
 		if (!m->computed[c])
 			status = snap_numbers_reserve(&u->values[c], most, &u->budget, err);

@@ -166,6 +166,7 @@ enum snap_status snap_cumulate(const struct snap_snapshot *s, bool once, struct 
 	    w.begun_in_block == NULL)
 		status = snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 	else {
+		snap_expect_writes(stack_sums, s->stack_node.count * columns * sizeof *stack_sums);
 		snap_sum_sites(s, NULL, columns, stack_sums);
 		if (!walk_all(&w, &stacks, columns, once))
 			status = snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET,

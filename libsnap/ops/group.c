@@ -237,7 +237,7 @@ static enum snap_status add_by_key(struct keyed_sums *k, const struct snap_snaps
 			snap_numbers_read(&s->site_size, begin, count, keys);
 		else
 			for (size_t i = 0; i < count; i++)
-				keys[i] = s->site_domain.at[begin + i];
+				keys[i] = snap_snapshot_domain(s, begin + i);
 		for (size_t i = 0; i < count; i++) {
 			if (k->keys.count == 0 || keys[i] != last)
 				status = find_key(k, (uint64_t)keys[i], &at, err);

@@ -264,6 +264,7 @@ def main():
                         help="prints decode_ns and zstd_ns (default: bench_decode in BIN/../tests)")
     parser.add_argument("--runs", type=int, default=5, help="times that each side runs (default: 5)")
     parser.add_argument("--quick", action="store_true", help="only the dumps of a hundred thousand blocks")
+    parser.add_argument("--only", metavar="DUMP", help="only this dump, 1000000x25 for example, and no series")
     parser.add_argument("--slow", action="store_true", help="zstd -19 of large dumps as well; its result is kept")
     options = parser.parse_args()
     make_data = ["sh", os.path.join(HERE, "make-data.sh"), options.data, options.python] + (["quick"] if options.quick else [])
@@ -275,12 +276,15 @@ def main():
         print("bench.py: %s" % error, file=sys.stderr)
         sys.exit(2)
     names = ["%dx%d" % (blocks, frames) for blocks in ([100000] if options.quick else [100000, 1000000]) for frames in FRAMES]
+    if options.only:
+        names = [name for name in names if name == options.only]
     for name in names:
         bench.speed(name)
     print("\nfile sizes in bytes, level 3")
     for name in names:
         bench.sizes(name)
-    bench.series()
+    if not options.only:
+        bench.series()
     print("\ndecoding")
     for name in names:
         bench.decoding(name)
