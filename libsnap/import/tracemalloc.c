@@ -857,12 +857,10 @@ static enum snap_status tell_time(struct snap_meta *meta, int64_t ns, struct sna
 	struct tm tm;
 	if (gmtime_r(&seconds, &tm) == NULL)
 		return SNAP_OK;
-	char digits[16] = "";
-	if (fraction > 0) {
-		int shown = fraction % 1000 != 0 ? 9 : fraction % 1000000 != 0 ? 6 : 3;
-		snprintf(digits, sizeof digits, ".%09lld", (long long)fraction);
-		digits[1 + shown] = '\0';
-	}
+	char digits[16];
+	int shown = fraction % 1000 != 0 ? 9 : fraction % 1000000 != 0 ? 6 : 3;
+	snprintf(digits, sizeof digits, ".%09lld", (long long)fraction);
+	digits[1 + shown] = '\0';
 	enum snap_status status = snap_meta_set_format(meta, "time", err, "%04d-%02d-%02dT%02d:%02d:%02d%sZ",
 	                                               tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
 	                                               tm.tm_min, tm.tm_sec, digits);

@@ -27,7 +27,7 @@ class Diff(ToolCase):
         member = self.info(self.expect("snapdiff", "before.pickle", "after.pickle"))
         self.assertEqual(member["kind"], "diff")
         self.assertEqual(member["total"], {"blocks": 57, "bytes": 45840, "old_blocks": 14, "old_bytes": 7736})
-        self.assertEqual(member["meta"]["old.time"], "2023-11-14T22:13:20Z")
+        self.assertEqual(member["meta"]["old.time"], "2023-11-14T22:13:20.000Z")
 
     def test_one_series_is_its_first_against_its_last(self):
         self.assertEqual(self.growth(self.expect("snapdiff", "series.snap")), 38104)

@@ -44,7 +44,7 @@ class Text(Info):
 
 source_format     tracemalloc
 traceback_limit   25
-time              2023-11-14T22:13:20Z
+time              2023-11-14T22:13:20.000Z
 time_source       file modification time
 
 blocks            14

@@ -48,7 +48,7 @@ class Json(Forms):
             "after.pickle",
             out=(
                 '{"v":1,"kind":"snapshot","group_by":"lineno","cumulative":false,'
-                '"meta":{"source_format":"tracemalloc","traceback_limit":"25","time":"2023-11-14T22:43:20Z",'
+                '"meta":{"source_format":"tracemalloc","traceback_limit":"25","time":"2023-11-14T22:43:20.000Z",'
                 '"time_source":"file modification time"},'
                 '"total":{"size":45840,"count":57},"groups":2,"rows":['
                 '{"traceback":[{"file":"/srv/app/shop/client.py","line":31}],"size":45000,"count":45},'
@@ -63,13 +63,13 @@ class Json(Forms):
             ["v", "kind", "group_by", "cumulative", "meta", "old_meta", "total", "groups", "rows"],
         )
         self.assertEqual(found["kind"], "diff")
-        self.assertEqual(found["meta"]["time"], "2023-11-14T22:43:20Z")
+        self.assertEqual(found["meta"]["time"], "2023-11-14T22:43:20.000Z")
         self.assertEqual(
             found["old_meta"],
             {
                 "source_format": "tracemalloc",
                 "traceback_limit": "25",
-                "time": "2023-11-14T22:13:20Z",
+                "time": "2023-11-14T22:13:20.000Z",
                 "time_source": "file modification time",
             },
         )

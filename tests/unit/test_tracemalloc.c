@@ -609,7 +609,7 @@ static void check_time(int64_t seconds, long nanoseconds, const char *wanted)
 
 TEST(time_of_the_file)
 {
-	check_time(0, 0, "1970-01-01T00:00:00Z");
+	check_time(0, 0, "1970-01-01T00:00:00.000Z");
 	check_time(1767225599, 120000000, "2025-12-31T23:59:59.120Z");
 	check_time(1767225599, 1000, "2025-12-31T23:59:59.000001Z");
 	check_time(1709164800, 999999999, "2024-02-29T00:00:00.999999999Z");

@@ -15,6 +15,9 @@
  * unpacked bytes): SNAP_ERR_UNSUPPORTED with a hint where the file may be of use after a step, else
  * SNAP_ERR_DAMAGED or SNAP_ERR_TRUNCATED.
  *
+ * A traceback without frames, which no CPython writes, becomes the frame <unknown>:0, as CPython's own
+ * tracemalloc calls what it does not know.
+ *
  * Metadata: source_format = tracemalloc, traceback_limit, and, where the input is a regular file,
  * time = its modification time with time_source = "file modification time". */
 SNAP_API enum snap_status snap_tracemalloc_read(struct snap_snapshot **out, struct snap_input *in,
