@@ -512,22 +512,13 @@ static enum snap_status add_stacks(struct addition *a, const uint64_t *hashes, c
 	rows = snap_sort(rows, rows == a->rows ? a->scratch : a->rows, count);
 	for (size_t i = 0; i < count; i++) {
 		uint32_t old = rows[i].row, number = (uint32_t)t->stack_node.count;
-		/* Trees that were joined may say the same stack at two nodes; it gets one row. */
-		size_t cursor = snap_index_start(&a->series->stacks, hashes[old]);
-		uint32_t found;
-		while ((found = snap_index_next(&a->series->stacks, hashes[old], &cursor)) != SNAP_INDEX_NONE)
-			if (same_stack(a, old, found))
-				break;
-		if (found == SNAP_INDEX_NONE) {
-			enum snap_status status = snap_snapshot_push_stack(t, (uint32_t)rows[i].key, s->stack_length.at[old],
-			                                                   s->stack_total.at[old], a->err);
-			if (status == SNAP_OK)
-				status = insert(a->series, &a->series->stacks, hashes[old], number, a->err);
-			if (status < 0)
-				return status;
-			found = number;
-		}
-		a->stack[old] = found;
+		enum snap_status status = snap_snapshot_push_stack(t, (uint32_t)rows[i].key, s->stack_length.at[old],
+		                                                   s->stack_total.at[old], a->err);
+		if (status == SNAP_OK)
+			status = insert(a->series, &a->series->stacks, hashes[old], number, a->err);
+		if (status < 0)
+			return status;
+		a->stack[old] = number;
 	}
 	return SNAP_OK;
 }
@@ -612,21 +603,11 @@ static enum snap_status add_sites(struct addition *a, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		int64_t values[SNAP_COLUMNS_MAX];
 		struct snap_site site = snap_snapshot_site(s, rows[i].row, values);
-		uint32_t last = (uint32_t)t->site_stack.count - 1, stack = a->stack[site.stack];
-		enum snap_status status = SNAP_OK;
-		if (i > 0 && t->site_stack.at[last] == stack && snap_snapshot_domain(t, last) == site.domain &&
-		    (uint64_t)snap_numbers_get(&t->site_size, last) == site.size) {
-			for (uint32_t c = 0; c < t->column_count; c++)
-				values[c] += snap_snapshot_value(t, c, last);
-			for (uint32_t c = 0; c < t->column_count && status == SNAP_OK; c++)
-				status = snap_snapshot_set_value(t, c, last, values[c], a->err);
-			if (status < 0)
-				return status;
-			continue;
-		}
-		status = snap_snapshot_push_site(t, stack, site.domain, site.size, values, a->err);
+		uint32_t number = (uint32_t)t->site_stack.count;
+		enum snap_status status =
+			snap_snapshot_push_site(t, a->stack[site.stack], site.domain, site.size, values, a->err);
 		if (status == SNAP_OK)
-			status = index_site(a->series, last + 1, a->err);
+			status = index_site(a->series, number, a->err);
 		if (status < 0)
 			return status;
 	}

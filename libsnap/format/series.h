@@ -10,7 +10,8 @@ struct snap_series;
 enum snap_status snap_series_new(struct snap_series **out, const struct snap_snapshot *first,
                                  struct snap_stack_rule rule, struct snap_error *err);
 
-/* Adds an ordered snapshot with the same columns to the tables and says what is new: *m is borrowed until
+/* Adds an ordered snapshot with the same columns, in which no two stacks say the same (unlike in the first,
+ * where they may), to the tables and says what is new: *m is borrowed until
  * the next call; flags and digest are left to the caller. After a failure only snap_series_free is
  * allowed. */
 enum snap_status snap_series_add(struct snap_series *series, const struct snap_snapshot *s, struct snap_member *m,

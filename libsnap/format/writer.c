@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/hash.h"
+#include "base/sort.h"
 #include "format/layout.h"
 #include "format/pairs.h"
 #include "format/series.h"
@@ -122,15 +124,52 @@ static enum snap_status put_ordered(struct snap_writer *w, const struct snap_sna
 	return status;
 }
 
+/* Whether two stacks say the same, as they may where trees were joined. A collision of hashes is taken for
+ * one: what follows is only more work. */
+static enum snap_status repeats_stacks(const struct snap_snapshot *s, bool *repeats, struct snap_error *err)
+{
+	size_t stacks = s->stack_node.count;
+	uint64_t *hashes = malloc((stacks + 1) * sizeof *hashes);
+	struct snap_keyed *rows = malloc(2 * (stacks + 1) * sizeof *rows);
+	enum snap_status status = hashes == NULL || rows == NULL
+	                                  ? snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory")
+	                                  : snap_snapshot_window_hashes(s, hashes, err);
+	*repeats = false;
+	if (status == SNAP_OK) {
+		for (uint32_t i = 0; i < stacks; i++) {
+			uint64_t numbers = (uint64_t)s->stack_length.at[i] << 16 | s->stack_total.at[i];
+			rows[i] = (struct snap_keyed){snap_mix(hashes[i] + numbers * snap_mix_constant(4)), i};
+		}
+		const struct snap_keyed *sorted = snap_sort(rows, rows + stacks + 1, stacks);
+		for (size_t i = 1; i < stacks; i++)
+			*repeats = *repeats || sorted[i].key == sorted[i - 1].key;
+	}
+	free(hashes);
+	free(rows);
+	return status;
+}
+
+/* Whether the snapshot has to be made anew before it is written: for the smallest file, or because a series
+ * has one row for each stack. */
+static enum snap_status needs_canonical(const struct snap_writer *w, const struct snap_snapshot *s, bool *needs,
+                                        struct snap_error *err)
+{
+	*needs = w->options.level > 0 && !s->canonical;
+	if (*needs || s->canonical || w->series == NULL)
+		return SNAP_OK;
+	return repeats_stacks(s, needs, err);
+}
+
 enum snap_status snap_writer_put(struct snap_writer *w, const struct snap_snapshot *s, struct snap_error *err)
 {
 	if (w->failed)
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "the writer has failed before");
 	struct snap_snapshot *copy = NULL;
-	enum snap_status status = SNAP_OK;
-	if (w->options.level > 0 && !s->canonical)
+	bool anew;
+	enum snap_status status = needs_canonical(w, s, &anew, err);
+	if (status == SNAP_OK && anew)
 		status = snap_snapshot_canonical(&copy, s, err);
-	else if (!is_in_file_order(s, snap_snapshot_stack_rule(s)))
+	else if (status == SNAP_OK && !is_in_file_order(s, snap_snapshot_stack_rule(s)))
 		status = snap_snapshot_order(&copy, s, err);
 	if (status == SNAP_OK)
 		status = put_ordered(w, copy != NULL ? copy : s, err);
