@@ -12,7 +12,7 @@
 VERSION := 0.1.0
 SONAME  := libsnap.so.0
 
-TOOLS := snapcat snapinfo snapdiff snaptop
+TOOLS := snapcat snapinfo snapdiff snapfilter snaptop
 
 PREFIX     ?= /usr/local
 bindir     := $(PREFIX)/bin
@@ -61,7 +61,7 @@ compile = $(CC) -std=c11 $(CFLAGS) -fPIC -fvisibility=hidden -fno-semantic-inter
           $(hardening) $(sanitize) $(CPPFLAGS)
 link    = $(CC) $(CFLAGS) $(sanitize) $(LDFLAGS) -Wl,--as-needed -Wl,-z,relro -Wl,-z,now
 
-LIBS := -lzstd -lz
+LIBS := -lzstd -lz -lpcre2-8
 
 # --- what there is ------------------------------------------------------------------------------
 

@@ -30,8 +30,8 @@ need() {
 
 has() { command -v "$1"; }
 
-# Whether the compiler finds a header; without a compiler everything is missing.
-header() { echo "#include <$1>" | cc -E -; }
+# Whether the compiler finds a header; without a compiler everything is missing. The macro is for pcre2.h.
+header() { echo "#include <$1>" | cc -DPCRE2_CODE_UNIT_WIDTH=8 -E -; }
 
 compiles_with_sanitizers() {
     echo 'int LLVMFuzzerTestOneInput(const char *p, unsigned long n) { return p == 0 && n == 0; }' |
@@ -42,6 +42,7 @@ need gcc 'the compiler' has cc
 need libc6-dev 'headers of the C library' header stdlib.h
 need libzstd-dev 'compression of snapshots' header zstd.h
 need zlib1g-dev 'checksums, and reading .gz' header zlib.h
+need libpcre2-dev 'regular expressions' header pcre2.h
 need python3 'the demo service and the tests' has python3
 if [ "$purpose" = test ]; then
     need zstd 'the second decoder unpacks with it' has zstd

@@ -104,7 +104,8 @@ static enum snap_status add_history(const struct stream_options *options, struct
 		snap_meta_drop_history(meta);
 		return SNAP_OK;
 	}
-	return snap_meta_add_history(meta, options->tool->name, options->argc - 1, options->argv + 1, err);
+	return snap_meta_add_history(meta, options->tool->name, options->no_arguments ? 0 : options->argc - 1,
+				    options->argv + 1, err);
 }
 
 bool stream_put(struct stream *stream, struct snap_snapshot *snapshot)

@@ -16,6 +16,7 @@ struct stream_options {
 	bool replace;     /* also a file that is no snapshot */
 	bool series;      /* there may be several snapshots */
 	bool no_history;
+	bool no_arguments; /* the history tells no more than that the tool was there */
 	const struct tool *tool; /* what the history names */
 	int argc;
 	char **argv;

@@ -100,9 +100,13 @@ class Bench:
             top("snaptop -c 25", ["-c"], peers.statistics("lineno", True), 500 if judged else None),
             top("snaptop -g filename 25", ["-g", "filename"], peers.statistics("filename")),
             top("snaptop -g traceback 25", ["-g", "traceback"], peers.TRACEBACKS),
+            Operation("snapfilter -a, 3 excludes", self.excludes() + [old], peers.FILTER, dumps[:1], 200 if judged else None),
             Operation("snapdiff | snaptop 25", [[self.tool("snapdiff"), old, new], [self.tool("snaptop"), "25"]],
                       peers.COMPARISON, dumps, 50 if judged else None, 15 if judged else None),
         ]
+
+    def excludes(self):
+        return [self.tool("snapfilter"), "-a"] + [word for glob in peers.NOISE for word in ("-x", glob)]
 
     def prepare(self, name):
         """Makes what the operations read, and has every file in the page cache."""

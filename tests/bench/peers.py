@@ -31,6 +31,15 @@ for stat in new.compare_to(old, "lineno")[:25]:
     print(stat)
 """
 
+# What people exclude, at all frames.
+NOISE = ("*/tracemalloc.py", "<frozen importlib._bootstrap*>", "*/json/*")
+
+FILTER = """
+import sys, tracemalloc
+snapshot = tracemalloc.Snapshot.load(sys.argv[1])
+print(len(snapshot.filter_traces([tracemalloc.Filter(False, glob, all_frames=True) for glob in %r]).traces))
+""" % (NOISE,)
+
 NOTHING = "pass"
 
 

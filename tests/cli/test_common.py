@@ -8,7 +8,7 @@ import unittest
 import dumps
 from running import BIN, ToolCase
 
-TOOLS = ("snapcat", "snapdiff", "snapinfo", "snaptop")
+TOOLS = ("snapcat", "snapdiff", "snapfilter", "snapinfo", "snaptop")
 
 
 class Options(ToolCase):
@@ -19,7 +19,7 @@ class Options(ToolCase):
                     text = self.expect(tool, option).decode()
                     lines = text.splitlines()
                     self.assertTrue(lines[0].startswith(f"Usage: {tool} [OPTION]... "))
-                    self.assertLessEqual(len(lines), 40)
+                    self.assertLessEqual(len(lines), 48)
                     self.assertLessEqual(max(map(len, lines)), 100)
                     self.assertIn("Options:", lines)
                     self.assertIn("Examples:", lines)

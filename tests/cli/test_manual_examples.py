@@ -6,7 +6,7 @@ import unittest
 import dumps
 from running import ROOT, ToolCase
 
-TOOLS = ("snapcat", "snapdiff", "snapinfo", "snaptop")
+TOOLS = ("snapcat", "snapdiff", "snapfilter", "snapinfo", "snaptop")
 PAGES = [*(f"cmd/{tool}.1" for tool in TOOLS), "schema/snap.7"]
 
 
@@ -27,6 +27,7 @@ class Examples(ToolCase):
             *(f"{name}.pickle" for name in ("before", "during-1", "during-2", "after")),
         )
         self.expect("snapcat", "-o", "cut.snap", "before.pickle", "after.pickle")
+        (self.folder / "key.bin").write_bytes(bytes(range(32)))
         cut = self.folder / "cut.snap"
         cut.write_bytes(cut.read_bytes()[:-100])
 

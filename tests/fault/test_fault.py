@@ -40,6 +40,8 @@ def make_inputs(folder):
         check_call("snapcat", "-o", folder / f"{name}.snap", folder / f"{name}.pickle")
     check_call("snapcat", "-o", folder / "series.snap", folder / "a.snap", folder / "b.snap")
     check_call("snapdiff", "-o", folder / "diff.snap", folder / "a.snap", folder / "b.snap")
+    (folder / "own.list").write_text("*.py\n!*/json/*\n")
+    (folder / "own.key").write_bytes(bytes(range(32)))
     (folder / "cut.snap").write_bytes((folder / "series.snap").read_bytes()[:-40])
 
 
@@ -57,6 +59,9 @@ COMMANDS = [
     "snapdiff -o OUT a.snap b.snap",
     "snapdiff a.pickle b.pickle",
     "snapdiff series.snap",
+    "snapfilter -o OUT -a -i */*.py -I e -x @tracer -D 7 --min-total 10 series.snap",
+    "snapfilter --hide */json/* --show-from *.py --map /srv=/data a.snap",
+    "snapfilter -o OUT --preset-file own.list -i @own --redact own.key diff.snap",
     "snaptop --no-source 10 a.snap",
     "snaptop --no-source -g traceback 5 diff.snap",
     "snaptop -c --json 0 diff.snap",
@@ -66,7 +71,7 @@ COMMANDS = [
     "snapinfo --check --json series.snap",
     "snapinfo --salvage -o OUT cut.snap",
 ]
-INPUT = re.compile(r"\w+\.(snap|pickle).*")
+INPUT = re.compile(r"\w+\.(snap|pickle|list|key).*")
 
 
 class Outcome:

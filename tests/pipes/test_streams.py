@@ -21,6 +21,7 @@ WRITERS = (
     "snapcat after.pickle",
     "snapdiff before.pickle after.pickle",
     "snapdiff --fail-over 1 before.pickle after.pickle",
+    "snapfilter -i '*' after.pickle",
     "snapinfo after.pickle",
     "snapinfo --json after.pickle",
     "snapinfo --check after.pickle",
@@ -67,7 +68,7 @@ class Streams(ToolCase):
         self.assertNotIn("c.snap", self.files())
 
     def test_closed_input(self):
-        for tool in ("snapcat", "snapdiff", "snapinfo", "snaptop"):
+        for tool in ("snapcat", "snapdiff", "snapfilter", "snapinfo", "snaptop"):
             result = self.shell(f"{tool} <&-")
             self.assertEqual((result.status, result.out), (2, b""))
             self.assertEqual(
@@ -75,13 +76,13 @@ class Streams(ToolCase):
             )
 
     def test_input_is_a_folder(self):
-        for tool in ("snapcat", "snapdiff", "snapinfo", "snaptop"):
+        for tool in ("snapcat", "snapdiff", "snapfilter", "snapinfo", "snaptop"):
             result = self.shell(f"{tool} </")
             self.assertEqual((result.status, result.out), (2, b""))
             self.assertEqual(result.err, f"{tool}: standard input: cannot read: it is a directory\n")
 
     def test_input_is_the_null_device(self):
-        for tool in ("snapcat", "snapdiff", "snapinfo", "snaptop"):
+        for tool in ("snapcat", "snapdiff", "snapfilter", "snapinfo", "snaptop"):
             result = self.shell(f"{tool} </dev/null")
             self.assertEqual((result.status, result.out), (2, b""))
             self.assertRegex(result.err, rf"\A{tool}: standard input: (offset 0: )?.*\n\Z")

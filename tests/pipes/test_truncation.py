@@ -30,6 +30,8 @@ READERS = (
     ("snapinfo",),
     ("snapinfo", "--json"),
     ("snapinfo", "--check"),
+    ("snapfilter", "-x", "none"),
+    ("snapfilter", "-x", "@tracer", "-o", "out.snap"),
     ("snapdiff", "-", "before.pickle", "-o", "out.snap"),
     ("snapdiff", "before.pickle", "-"),
     ("snapdiff",),

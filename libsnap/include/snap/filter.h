@@ -14,7 +14,7 @@ struct snap_filter_rule {
 	uint32_t domain;
 };
 
-/* What happened to all blocks of a traceback and domain together. */
+/* What happened to all blocks of a traceback together, whatever their sizes and domains. */
 enum snap_filter_change {
 	SNAP_FILTER_GROWN = 1,  /* there before and now, more bytes than before */
 	SNAP_FILTER_SHRUNK = 2, /* there before and now, fewer bytes */
@@ -31,7 +31,7 @@ struct snap_filter {
 	bool intersect;
 	uint64_t min_size, max_size; /* bytes of one block */
 	bool has_max_size;
-	int64_t min_total;           /* bytes at its traceback and domain, in a diff on the larger side */
+	int64_t min_total;           /* bytes at its whole traceback, in a diff on the larger side */
 	unsigned only;               /* of enum snap_filter_change, 0 = all; diffs only */
 };
 

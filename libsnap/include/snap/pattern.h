@@ -28,7 +28,7 @@ SNAP_API enum snap_status snap_presets_add(struct snap_presets *presets, const c
 
 /* GLOB, GLOB:LINE or @PRESET. A glob is matched as CPython's fnmatch.fnmatch does on POSIX, against the
  * whole file name, code point by code point: `*`, `?`, `[seq]`, `[!seq]`; `*` crosses '/'; a byte that is
- * not UTF-8 is one code point, as with surrogateescape. A `.pyc` at the end means `.py` on both sides.
+ * not UTF-8 is one code point, the same as the lone surrogate by which CPython stands for it. A `.pyc` at the end means `.py` on both sides.
  * Digits behind the last ':' are a line, which must be the frame's own. `presets` may be NULL; what is
  * needed of it is copied. SNAP_ERR_INVALID for a preset that is not there. */
 SNAP_API enum snap_status snap_pattern_glob(struct snap_pattern **out, const char *glob,

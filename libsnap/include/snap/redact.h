@@ -12,7 +12,9 @@
  * snap/pattern.h) only what stands before the part that is the same everywhere is, unless `all`.
  * Of the metadata numbers, times and what names the recorder and the interpreter stay; other values are
  * hashed, so are the names of labels and of keys that are not known; history.N loses its arguments.
- * Lines, sizes and counts stay. SNAP_ERR_INVALID for a key below SNAP_REDACT_KEY_MIN bytes. */
+ * Lines, sizes, counts and names that are in all programs (<string>, <module>, what CPython freezes) stay.
+ * Packages that are one's own but installed in site-packages count as libraries: `all` hides them.
+ * SNAP_ERR_INVALID for a key below SNAP_REDACT_KEY_MIN bytes, SNAP_ERR_LIMIT, SNAP_ERR_NOMEM. */
 SNAP_API enum snap_status snap_redact(struct snap_snapshot **out, const struct snap_snapshot *s, const void *key,
                                       size_t key_size, bool all, struct snap_error *err);
 
