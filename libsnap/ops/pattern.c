@@ -235,14 +235,17 @@ enum snap_status snap_pattern_matches(const struct snap_pattern *p, struct snap_
 	return status;
 }
 
-/* Without separators at the end, so that "/" is none. */
+struct snap_text snap_pattern_folder(struct snap_text path)
+{
+	while (path.size > 0 && (path.bytes[path.size - 1] == '/' || path.bytes[path.size - 1] == '\\'))
+		path.size--;
+	return path;
+}
+
 static struct snap_text folder_in_meta(const struct snap_meta *meta, const char *key)
 {
 	const char *value = snap_meta_get(meta, key);
-	struct snap_text folder = {value, value != NULL ? strlen(value) : 0};
-	while (folder.size > 0 && (value[folder.size - 1] == '/' || value[folder.size - 1] == '\\'))
-		folder.size--;
-	return folder;
+	return snap_pattern_folder((struct snap_text){value, value != NULL ? strlen(value) : 0});
 }
 
 enum snap_status snap_pattern_mark(const struct snap_pattern *p, const struct snap_snapshot *s, bool *marks,

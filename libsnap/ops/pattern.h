@@ -12,4 +12,7 @@
 enum snap_status snap_pattern_mark(const struct snap_pattern *p, const struct snap_snapshot *s, bool *marks,
                                    struct snap_error *err);
 
+/* A folder without separators at its end, so that "/" is nothing: files below it have one behind it. */
+struct snap_text snap_pattern_folder(struct snap_text path);
+
 #endif

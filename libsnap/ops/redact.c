@@ -39,13 +39,6 @@ static bool is_separator(char c)
 	return c == '/' || c == '\\';
 }
 
-struct snap_text snap_redact_root(struct snap_text root)
-{
-	while (root.size > 0 && is_separator(root.bytes[root.size - 1]))
-		root.size--;
-	return root;
-}
-
 /* The longest of the roots that presets know below which the file is, or one without bytes. */
 static struct snap_text root_of(const struct snap_snapshot *s, struct snap_text file)
 {
@@ -53,7 +46,7 @@ static struct snap_text root_of(const struct snap_snapshot *s, struct snap_text 
 	struct snap_text longest = {NULL, 0};
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
 		const char *value = snap_meta_get(s->meta, keys[i]);
-		struct snap_text root = snap_redact_root(text_of(value != NULL ? value : ""));
+		struct snap_text root = snap_pattern_folder(text_of(value != NULL ? value : ""));
 		if (root.size > longest.size && file.size > root.size && is_separator(file.bytes[root.size]) &&
 		    memcmp(file.bytes, root.bytes, root.size) == 0)
 			longest = root;

@@ -36,9 +36,6 @@ size_t snap_redact_write(const struct snap_hmac *keyed, enum snap_redact_role ro
 enum snap_status snap_redact_meta(const struct snap_hmac *keyed, struct snap_meta *to, const struct snap_meta *from,
 				  struct snap_error *err);
 
-/* A root without separators at its end: what stands before them in the names of its files. */
-struct snap_text snap_redact_root(struct snap_text root);
-
 static inline struct snap_text text_of(const char *string)
 {
 	return (struct snap_text){string, strlen(string)};

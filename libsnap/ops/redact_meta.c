@@ -1,6 +1,8 @@
 /* Redaction of metadata; see redact.h of the public headers. */
 #include "ops/redact.h"
 
+#include "ops/pattern.h"
+
 static const char *const root_keys[] = {"root.stdlib", "root.site", "root.prefix", "root.cwd"};
 enum { ROOT_KEYS = sizeof root_keys / sizeof *root_keys };
 
@@ -170,7 +172,7 @@ static enum snap_status redact_entry(const struct snap_hmac *keyed, struct snap_
 		/* A root has the hash that its files have, and with it presets find them. */
 		bool root = equals_any(key, root_keys, ROOT_KEYS);
 		kept.bytes = new_value;
-		kept.size = snap_redact_write(keyed, root ? ROLE_FOLDER : ROLE_VALUE, root ? snap_redact_root(value) : value,
+		kept.size = snap_redact_write(keyed, root ? ROLE_FOLDER : ROLE_VALUE, root ? snap_pattern_folder(value) : value,
 					   root ? FILE_HEAD : VALUE_HEAD, text_of(""), new_value);
 	}
 	return snap_meta_set(to, new_key, kept.bytes, kept.size, err);
