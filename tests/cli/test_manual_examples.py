@@ -48,6 +48,11 @@ class Examples(ToolCase):
             self.assertIn(".Sh EXAMPLES", text)
             self.run_examples(page, re.findall(r"^\$ (.*)$", text, re.M))
 
+    def test_readme(self):
+        lines = re.findall(r"^ {3,4}(snap[a-z]+ .*)$", (ROOT / "README.md").read_text(), re.M)
+        self.assertGreaterEqual(len(lines), 10)
+        self.run_examples("README.md", lines)
+
     def test_help(self):
         for tool in TOOLS:
             text = self.expect(tool, "--help").decode()
