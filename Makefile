@@ -12,7 +12,7 @@
 VERSION := 0.1.0
 SONAME  := libsnap.so.0
 
-TOOLS := snapcat snapinfo snapdiff snapfilter snaptop
+TOOLS := snapcat snapinfo snapdiff snapfilter snapload snaptop
 
 PREFIX     ?= /usr/local
 bindir     := $(PREFIX)/bin
@@ -61,13 +61,14 @@ compile = $(CC) -std=c11 $(CFLAGS) -fPIC -fvisibility=hidden -fno-semantic-inter
           $(hardening) $(sanitize) $(CPPFLAGS)
 link    = $(CC) $(CFLAGS) $(sanitize) $(LDFLAGS) -Wl,--as-needed -Wl,-z,relro -Wl,-z,now
 
-LIBS := -lzstd -lz -lpcre2-8
+LIBS := -lzstd -lz -lpcre2-8 -lsqlite3 -lm
 
 # --- what there is ------------------------------------------------------------------------------
 
 headers       := $(wildcard libsnap/include/snap/*.h)
 lib_sources   := $(wildcard libsnap/*.c libsnap/*/*.c)
 front_sources := $(wildcard cmd/frontend/*.c)
+sqlite_sources := $(wildcard libsnap/store/extension/*.c)
 unit_sources  := $(wildcard tests/unit/test_*.c)
 fuzz_sources  := $(wildcard tests/fuzz/fuzz_*.c)
 aid_sources   := $(wildcard tests/oracle/*.c tests/bench/*.c)
@@ -75,7 +76,8 @@ man_pages     := $(wildcard cmd/*.[1-8] schema/*.[1-8])
 
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-lib_objects   := $(call object,$(lib_sources))
+schema_object := $(BUILD)/obj/libsnap/store/schema.o
+lib_objects   := $(call object,$(lib_sources)) $(schema_object)
 front_objects := $(call object,$(front_sources))
 tools         := $(TOOLS:%=$(BUILD)/bin/%)
 units         := $(unit_sources:tests/%.c=$(BUILD)/tests/%)
@@ -85,6 +87,7 @@ aids          := $(aid_sources:tests/%.c=$(BUILD)/tests/%)
 static := $(BUILD)/lib/libsnap.a
 shared := $(BUILD)/lib/libsnap.so.$(VERSION)
 shared_links := $(BUILD)/lib/$(SONAME) $(BUILD)/lib/libsnap.so
+sqlite_extension := $(BUILD)/lib/libsnap_sqlite.so
 
 .PHONY: all test-programs fuzz-programs demo check test lint bench fuzz install uninstall clean FORCE
 .DELETE_ON_ERROR:
@@ -92,13 +95,14 @@ shared_links := $(BUILD)/lib/$(SONAME) $(BUILD)/lib/libsnap.so
 MAKEFLAGS += --no-builtin-rules
 export PYTHONDONTWRITEBYTECODE := 1
 
-all: $(tools) $(static) $(shared) $(shared_links) $(BUILD)/lib/pkgconfig/snap.pc
+all: $(tools) $(static) $(shared) $(shared_links) $(sqlite_extension) $(BUILD)/lib/pkgconfig/snap.pc
 
 # --- objects ------------------------------------------------------------------------------------
 
 # What may be included is decided here: only the library sees its private headers.
 includes = -Ilibsnap/include
 $(BUILD)/obj/libsnap/%.o: includes = -Ilibsnap -Ilibsnap/include
+$(BUILD)/obj/libsnap/store/extension/%.o: includes = -Ilibsnap/include
 $(BUILD)/obj/tests/unit/test_internal_%.o: includes = -Ilibsnap -Ilibsnap/include
 $(BUILD)/obj/libsnap/base/status.o: includes += -DSNAP_VERSION='"$(VERSION)"'
 
@@ -113,6 +117,16 @@ $(BUILD)/flags: FORCE
 	@echo '$(subst ','\'',$(flags_now))' | cmp -s - $@ || echo '$(subst ','\'',$(flags_now))' >$@
 
 -include $(shell test -d $(BUILD)/obj && find $(BUILD)/obj -name '*.d')
+
+# schema/store.sql as a string of C.
+$(BUILD)/schema.c: schema/store.sql Makefile
+	@mkdir -p $(@D)
+	{ echo '#include "store/schema.h"'; echo 'const char snap_store_schema[] ='; \
+	  sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $<; echo ';'; } >$@
+
+$(schema_object): $(BUILD)/schema.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(compile) $(warnings) $(includes) -MMD -MP -c -o $@ $<
 
 # --- library ------------------------------------------------------------------------------------
 
@@ -132,6 +146,11 @@ $(shared): $(lib_objects) $(BUILD)/lib_sources
 
 $(shared_links): $(shared)
 	ln -sf $(<F) $@
+
+# Loaded by SQLite, which hands its functions over; has the archive within, and shows nothing of it.
+$(sqlite_extension): $(call object,$(sqlite_sources)) $(static)
+	@mkdir -p $(@D)
+	$(link) -shared -Wl,--exclude-libs,ALL -o $@ $^ $(LIBS)
 
 # $(call pkgconfig,prefix,libdir,includedir)
 pkgconfig = sed -e 's|@PREFIX@|$(1)|' -e 's|@LIBDIR@|$(2)|' -e 's|@INCLUDEDIR@|$(3)|' \
@@ -214,6 +233,7 @@ lint: all
 bench: all $(aids)
 	@$(PYTHON) tests/bench/bench.py --bin $(BUILD)/bin --data $(BUILD)/bench \
 		--decode $(BUILD)/tests/bench/bench_decode $(BENCH)
+	@$(PYTHON) tests/bench/bench_store.py --bin $(BUILD)/bin --aids $(BUILD)/tests/bench --data $(BUILD)/bench
 
 # FUZZ_VARIANT=fastfuzz leaves out the sanitizers: several times as many runs, which see crashes and broken
 # properties only.
@@ -228,12 +248,12 @@ fuzz:
 install: all
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(includedir)/snap $(DESTDIR)$(docdir)
 	install -m 755 $(tools) $(DESTDIR)$(bindir)
-	install -m 644 $(static) $(shared) $(DESTDIR)$(libdir)
+	install -m 644 $(static) $(shared) $(sqlite_extension) $(DESTDIR)$(libdir)
 	ln -sf $(notdir $(shared)) $(DESTDIR)$(libdir)/$(SONAME)
 	ln -sf $(notdir $(shared)) $(DESTDIR)$(libdir)/libsnap.so
 	$(call pkgconfig,$(PREFIX),$(libdir),$(includedir)) >$(DESTDIR)$(libdir)/pkgconfig/snap.pc
 	install -m 644 $(headers) $(DESTDIR)$(includedir)/snap
-	install -m 644 $(wildcard README.md LICENSE schema/*.md) $(DESTDIR)$(docdir)
+	install -m 644 $(wildcard README.md LICENSE schema/*.md schema/*.sql) $(DESTDIR)$(docdir)
 	for page in $(man_pages); do \
 		install -D -m 644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/} || exit 1; \
 	done
@@ -242,7 +262,7 @@ install: all
 
 uninstall:
 	rm -f $(TOOLS:%=$(DESTDIR)$(bindir)/%)
-	rm -f $(addprefix $(DESTDIR)$(libdir)/,libsnap.a libsnap.so $(SONAME) $(notdir $(shared)) pkgconfig/snap.pc)
+	rm -f $(addprefix $(DESTDIR)$(libdir)/,libsnap.a libsnap.so $(SONAME) $(notdir $(shared) $(sqlite_extension)) pkgconfig/snap.pc)
 	rm -rf $(DESTDIR)$(includedir)/snap $(DESTDIR)$(docdir)
 	for page in $(man_pages); do rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
 

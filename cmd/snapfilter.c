@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/file_text.h"
 #include "frontend/messages.h"
 #include "frontend/operands.h"
 #include "frontend/options.h"
@@ -30,7 +31,6 @@ static const struct tool tool = {
 };
 
 /* Texts that `--preset-file` and `--redact` read take at most this. */
-enum { FILE_MAX_SIZE = 1 << 20 };
 
 struct filtering {
 	struct stream_options output;
@@ -46,7 +46,7 @@ struct filtering {
 	char **texts; /* behind the prefixes */
 	size_t text_count;
 
-	uint8_t *key; /* of --redact, else NULL */
+	char *key; /* of --redact, else NULL */
 	size_t key_size;
 	bool redact_all;
 };
@@ -152,34 +152,6 @@ static void add_only(struct filtering *f, const char *argument)
 	} while (rest != NULL);
 }
 
-/* The whole of a small file; the caller's to free. */
-static uint8_t *read_file(const char *path, size_t *size)
-{
-	struct snap_input *in;
-	struct snap_error err;
-	uint8_t *bytes = malloc(FILE_MAX_SIZE + 1);
-	if (bytes == NULL)
-		fail_out_of_memory();
-	enum snap_status status = snap_input_open(&in, path, &err);
-	*size = 0;
-	if (status == SNAP_OK) {
-		size_t got = 1;
-		while (status == SNAP_OK && got > 0 && *size <= FILE_MAX_SIZE) {
-			status = snap_input_read(in, bytes + *size, FILE_MAX_SIZE + 1 - *size, &got, &err);
-			*size += got;
-		}
-		snap_input_close(in);
-	}
-	if (status < 0)
-		message_error(path, &err);
-	else if (*size > FILE_MAX_SIZE)
-		message_fail(path, "it is larger than %d bytes: is it the right file?", FILE_MAX_SIZE);
-	else
-		return bytes;
-	free(bytes);
-	exit(tool_finish(TOOL_FAILED));
-}
-
 /* NAME=FILE, or FILE, which is named like the file without its folder and what stands behind the first '.'. */
 static void add_presets(struct filtering *f, const char *argument)
 {
@@ -191,8 +163,8 @@ static void add_presets(struct filtering *f, const char *argument)
 		name_size = strcspn(name, ".");
 	}
 	struct snap_error err;
-	uint8_t *text = read_file(path, &size);
-	if (snap_presets_add(f->presets, keep_text(f, name, name_size, ""), (const char *)text, size, &err) < 0) {
+	char *text = file_text_read(path, &size);
+	if (snap_presets_add(f->presets, keep_text(f, name, name_size, ""), text, size, &err) < 0) {
 		message_error(path, &err);
 		exit(tool_finish(TOOL_FAILED));
 	}
@@ -255,7 +227,7 @@ static void take_option(struct filtering *f, int option, const char *argument)
 		break;
 	case OPTION_REDACT:
 		free(f->key);
-		f->key = read_file(argument, &f->key_size);
+		f->key = file_text_read(argument, &f->key_size);
 		f->output.no_arguments = true;
 		break;
 	case OPTION_REDACT_ALL:

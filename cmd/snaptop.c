@@ -1,10 +1,7 @@
 /* snaptop: the biggest groups of a snapshot, or the biggest changes of a diff. */
-#include <getopt.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "frontend/messages.h"
-#include "frontend/numbers.h"
 #include "frontend/operands.h"
 #include "frontend/options.h"
 #include "frontend/tool.h"
@@ -77,19 +74,12 @@ static void read_options(int argc, char **argv, struct top_options *options, con
 	}
 }
 
-/* A bare number is N; returns the file. */
+/* Returns the file. */
 static const char *read_operands(int argc, char **argv, struct top_options *options)
 {
-	bool counted = false;
-	for (int i = optind; i < argc && !counted; i++) {
-		uint64_t number;
-		counted = number_parse_count(argv[i], &number);
-		if (!counted)
-			continue;
-		options->count = number;
-		memmove(&argv[optind + 1], &argv[optind], (size_t)(i - optind) * sizeof *argv);
-		optind++;
-	}
+	uint64_t wanted;
+	if (operand_take_count(argc, argv, &wanted))
+		options->count = wanted;
 	int count;
 	char **files = tool_operands(&tool, argc, argv, &count);
 	if (count > 1)

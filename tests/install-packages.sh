@@ -43,11 +43,14 @@ need libc6-dev 'headers of the C library' header stdlib.h
 need libzstd-dev 'compression of snapshots' header zstd.h
 need zlib1g-dev 'checksums, and reading .gz' header zlib.h
 need libpcre2-dev 'regular expressions' header pcre2.h
+need libsqlite3-dev 'snapshots in SQLite' header sqlite3ext.h
 need python3 'the demo service and the tests' has python3
 if [ "$purpose" = test ]; then
+    need sqlite3 'the tests ask databases with it, and test the extension' has sqlite3
     need zstd 'the second decoder unpacks with it' has zstd
     need binutils 'nm, for the checks of the library' has nm
     need pkg-config 'the check of snap.pc' has pkg-config
+    need sqlite3-tools 'sqldiff, for databases that must be equal' has sqldiff
     need mandoc 'the check of the man pages' has mandoc
     need clang 'the second compiler, and the fuzzers' has clang
     need libclang-rt-dev 'the fuzzers' compiles_with_sanitizers

@@ -2,6 +2,7 @@
 #include "json.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "text.h"
@@ -44,6 +45,22 @@ void json_unsigned(struct json *json, uint64_t value)
 {
 	separate(json);
 	fprintf(json->out, "%" PRIu64, value);
+}
+
+void json_null(struct json *json)
+{
+	separate(json);
+	fputs("null", json->out);
+}
+
+void json_real(struct json *json, double value)
+{
+	if (!isfinite(value)) {
+		json_null(json);
+		return;
+	}
+	separate(json);
+	fprintf(json->out, "%.6g", value != 0 ? value : 0);
 }
 
 void json_bool(struct json *json, bool value)
@@ -104,6 +121,22 @@ void json_meta(struct json *json, const struct snap_meta *meta, enum json_side s
 			continue;
 		text_key(json, side == JSON_OLDER ? key + sizeof old - 1 : key);
 		json_text(json, value, size);
+	}
+	json_close(json, '}');
+}
+
+void json_frame(struct json *json, const struct snap_frame *frame)
+{
+	json_open(json, '{');
+	json_key(json, "file");
+	json_text(json, frame->file.bytes, frame->file.size);
+	if (frame->line > 0) {
+		json_key(json, "line");
+		json_integer(json, frame->line);
+	}
+	if (frame->function.bytes != NULL) {
+		json_key(json, "function");
+		json_text(json, frame->function.bytes, frame->function.size);
 	}
 	json_close(json, '}');
 }

@@ -42,6 +42,22 @@ bool number_parse_size(const char *text, int64_t *bytes)
 	return false;
 }
 
+bool number_parse_time(const char *text, uint64_t *milliseconds)
+{
+	static const struct {
+		const char *name;
+		uint64_t factor;
+	} units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+	uint64_t value;
+	const char *unit = digits(text, &value);
+	if (unit == NULL || unit == text || value == 0)
+		return false;
+	for (unsigned i = 0; i < sizeof units / sizeof *units; i++)
+		if (strcmp(unit, units[i].name) == 0)
+			return value <= INT32_MAX && !__builtin_mul_overflow(value, units[i].factor, milliseconds);
+	return false;
+}
+
 const char *number_size(char buffer[NUMBER_SIZE], double bytes, bool sign)
 {
 	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};

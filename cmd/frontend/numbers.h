@@ -7,6 +7,8 @@
 
 /* "512", "64K", "5MiB": bytes with a binary unit; false if it is none, or does not fit. */
 bool number_parse_size(const char *text, int64_t *bytes);
+/* "500ms", "30s", "10m", "2h", "7d"; seconds where there is no unit; false as above, and for 0. */
+bool number_parse_time(const char *text, uint64_t *milliseconds);
 /* Digits only; false if there is anything else, or it does not fit. */
 bool number_parse_count(const char *text, uint64_t *count);
 

@@ -3,11 +3,13 @@
 #include "operands.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "messages.h"
+#include "numbers.h"
 #include "progress.h"
 
 /* The '@' of a FILE@N with its N, or NULL. */
@@ -22,6 +24,18 @@ static const char *find_member(const char *argument, long *member)
 	errno = 0;
 	*member = strtol(at + 1, NULL, 10);
 	return at;
+}
+
+bool operand_take_count(int argc, char **argv, uint64_t *number)
+{
+	for (int i = optind; i < argc; i++) {
+		if (!number_parse_count(argv[i], number))
+			continue;
+		memmove(&argv[optind + 1], &argv[optind], (size_t)(i - optind) * sizeof *argv);
+		optind++;
+		return true;
+	}
+	return false;
 }
 
 bool operand_parse(struct operand *operand, const char *argument)

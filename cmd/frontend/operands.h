@@ -16,6 +16,9 @@ struct operand {
 	long member; /* N of FILE@N, counted from 1, or from -1 backwards; 0 = all */
 };
 
+/* Takes the first operand of digits only out of the operands; false when there is none. */
+bool operand_take_count(int argc, char **argv, uint64_t *number);
+
 /* A file whose name ends like FILE@N and exists is that file. */
 bool operand_parse(struct operand *operand, const char *argument);
 /* Standard input is given only once. */

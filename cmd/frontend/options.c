@@ -57,7 +57,17 @@ static const struct option_row {
 	{OPTION_MERGE, "merge", NULL, "add all snapshots up to one"},
 	{OPTION_SET, "set", "KEY=VALUE", "set a metadata key, e.g. label.rev=1a2b"},
 	{OPTION_NO_HISTORY, "no-history", NULL, "leave out how the snapshot was made"},
+	{OPTION_PER, "per", "KEY", "growth per this metadata key, e.g. label.requests, not time"},
+	{OPTION_LIMIT, "limit", "SIZE", "say when this much is reached; else the container's limit"},
+	{OPTION_BASELINE, "baseline", "FILE", "suspects that are known and accepted"},
+	{OPTION_EXIT_CODE, "exit-code", NULL, "exit with 1 when there is a leak"},
 	{OPTION_FAIL_OVER, "fail-over", "SIZE", "exit with 1 on growth by more than SIZE: 512, 64K, 5MiB"},
+	{OPTION_REPLACE, "replace", NULL, "load again what is there already"},
+	{OPTION_LABEL, "label", "KEY=VALUE", "set metadata label.KEY of what is loaded"},
+	{OPTION_EVERY, "every", "TIME", "take one at this interval: 30s, 10m, 2h"},
+	{OPTION_SNAPSHOTS, "snapshots", "N", "take at most N in each process"},
+	{OPTION_KEEP, "keep", "N", "remove the oldest files but the first of more than N"},
+	{OPTION_GC, "gc", NULL, "collect garbage before each snapshot"},
 	{OPTION_QUIET, "quiet", NULL, "no progress and no remarks"},
 	{OPTION_COLOR, "color", "WHEN", "auto, always, never"},
 	{OPTION_HELP, "help", NULL, "this text"},
@@ -88,6 +98,14 @@ static const char *name_of(int id)
 	return "";
 }
 
+static struct tool_words words_of(const struct tool *tool, const struct option_row *row)
+{
+	for (const struct tool_words *words = tool->words; words != NULL && words->option != 0; words++)
+		if (words->option == row->id)
+			return *words;
+	return (struct tool_words){row->id, row->argument, row->help};
+}
+
 static void show_help(const struct tool *tool)
 {
 	printf("Usage: %s [OPTION]... %s\n%s\n\nOptions:\n", tool->name, tool->operands, tool->purpose);
@@ -96,12 +114,13 @@ static void show_help(const struct tool *tool)
 		char words[40];
 		if (!takes(tool, row->id))
 			continue;
-		snprintf(words, sizeof words, "--%s%s%s", row->name, row->argument != NULL ? " " : "",
-			 row->argument != NULL ? row->argument : "");
+		const struct tool_words said = words_of(tool, row);
+		snprintf(words, sizeof words, "--%s%s%s", row->name, said.argument != NULL ? " " : "",
+			 said.argument != NULL ? said.argument : "");
 		if (row->id < 256)
-			printf("  -%c, %-19s %s\n", row->id, words, row->help);
+			printf("  -%c, %-19s %s\n", row->id, words, said.help);
 		else
-			printf("      %-19s %s\n", words, row->help);
+			printf("      %-19s %s\n", words, said.help);
 	}
 	printf("\nExamples:\n");
 	for (const char *const *example = tool->examples; *example != NULL; example++)
@@ -133,10 +152,12 @@ int option_next(const struct tool *tool, int argc, char **argv, const char **arg
 {
 	static const char *const colors[] = {"auto", "always", "never"};
 	static struct option names[TABLE_ROWS + 1];
-	static char letters[2 * TABLE_ROWS + 2];
+	static char letters[2 * TABLE_ROWS + 3];
 	if (letters[0] == '\0') {
 		struct option *name = names;
 		char *letter = letters;
+		if (tool->runs_command)
+			*letter++ = '+'; /* getopt is not to look behind the first operand */
 		*letter++ = ':';
 		for (size_t i = 0; i < TABLE_ROWS; i++) {
 			const struct option_row *row = &table[i];
@@ -211,6 +232,14 @@ int64_t option_size(int option, const char *argument)
 	if (number_parse_size(argument, &bytes))
 		return bytes;
 	message_usage("--%s is a size such as 512, 64K or 5MiB, not '%s'", name_of(option), argument);
+}
+
+uint64_t option_time(int option, const char *argument)
+{
+	uint64_t milliseconds;
+	if (number_parse_time(argument, &milliseconds))
+		return milliseconds;
+	message_usage("--%s is a time such as 30s, 10m or 2h, not '%s'", name_of(option), argument);
 }
 
 size_t option_pair(int option, const char *argument)

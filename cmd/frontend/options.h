@@ -19,6 +19,7 @@ enum option_id {
 	OPTION_HELP = 'h',
 	OPTION_INCLUDE = 'i',
 	OPTION_INCLUDE_REGEX = 'I',
+	OPTION_SNAPSHOTS = 'n',
 	OPTION_OUTPUT = 'o',
 	OPTION_QUIET = 'q',
 	OPTION_SORT = 's',
@@ -27,14 +28,21 @@ enum option_id {
 	OPTION_EXCLUDE = 'x',
 	OPTION_EXCLUDE_REGEX = 'X',
 	/* without */
-	OPTION_CHECK = 256,
+	OPTION_BASELINE = 256,
+	OPTION_CHECK,
 	OPTION_COLOR,
+	OPTION_EVERY,
+	OPTION_EXIT_CODE,
 	OPTION_FAIL_OVER,
 	OPTION_FORMAT,
+	OPTION_GC,
 	OPTION_HIDE,
 	OPTION_INTERSECT,
 	OPTION_JSON,
+	OPTION_KEEP,
+	OPTION_LABEL,
 	OPTION_LEVEL,
+	OPTION_LIMIT,
 	OPTION_MAP,
 	OPTION_MAX_SIZE,
 	OPTION_MERGE,
@@ -44,9 +52,11 @@ enum option_id {
 	OPTION_NO_HISTORY,
 	OPTION_NO_SOURCE,
 	OPTION_ONLY,
+	OPTION_PER,
 	OPTION_PRESET_FILE,
 	OPTION_REDACT,
 	OPTION_REDACT_ALL,
+	OPTION_REPLACE,
 	OPTION_SALVAGE,
 	OPTION_SET,
 	OPTION_SHOW_FROM,
@@ -64,6 +74,7 @@ int option_next(const struct tool *tool, int argc, char **argv, const char **arg
 size_t option_choice(int option, const char *argument, const char *const *names, size_t count);
 uint64_t option_count(int option, const char *argument, uint64_t min, uint64_t max);
 int64_t option_size(int option, const char *argument);
+uint64_t option_time(int option, const char *argument); /* in milliseconds, never 0 */
 /* KEY=VALUE: where the '=' stands, which is not the first byte. */
 size_t option_pair(int option, const char *argument);
 

@@ -43,9 +43,11 @@ bool time_parse(const char *text, struct time_text *time)
 	if (year < 1 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 ||
 	    second > 60)
 		return false;
+	double digit = 0.1;
+	time->fraction = 0;
 	if (sign(&at, '.'))
-		while (*at >= '0' && *at <= '9')
-			at++;
+		for (; *at >= '0' && *at <= '9'; at++, digit /= 10)
+			time->fraction += digit * (*at - '0');
 	if (strcmp(at, "Z") != 0 && strcmp(at, "+00:00") != 0)
 		return false;
 	memcpy(time->day, text, TIME_DAY_SIZE - 1);

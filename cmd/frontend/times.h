@@ -11,6 +11,7 @@ struct time_text {
 	char day[TIME_DAY_SIZE];
 	char clock[TIME_CLOCK_SIZE];
 	int64_t seconds; /* since 1970 */
+	double fraction; /* of a second */
 };
 
 /* False for anything but "YYYY-MM-DDTHH:MM:SS[.fraction]Z". */

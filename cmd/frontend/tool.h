@@ -10,12 +10,20 @@ enum tool_exit {
 	TOOL_FAILED = 2,
 };
 
+/* What --help says of an option where the table's words do not fit this tool. */
+struct tool_words {
+	int option;
+	const char *argument, *help;
+};
+
 struct tool {
 	const char *name;
 	const char *operands;        /* "[N] [FILE]" */
 	const char *purpose;         /* one or two lines */
 	const int *options;          /* of enum option_id, ended by 0; the common ones go without saying */
 	const char *const *examples; /* command lines, ended by NULL */
+	const struct tool_words *words; /* ended by option 0; NULL = those of the table fit */
+	bool runs_command; /* the first operand ends the options: what follows is the command's */
 };
 
 /* Call first. Makes SIGPIPE deadly again where the parent ignored it, and keeps files that are opened

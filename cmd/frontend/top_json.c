@@ -18,22 +18,6 @@ static void put_values(struct json *json, const struct ranking *ranking, const s
 	json_integer(json, row->count_diff);
 }
 
-static void put_frame(struct json *json, const struct snap_frame *frame)
-{
-	json_open(json, '{');
-	json_key(json, "file");
-	json_text(json, frame->file.bytes, frame->file.size);
-	if (frame->line > 0) {
-		json_key(json, "line");
-		json_integer(json, frame->line);
-	}
-	if (frame->function.bytes != NULL) {
-		json_key(json, "function");
-		json_text(json, frame->function.bytes, frame->function.size);
-	}
-	json_close(json, '}');
-}
-
 static bool put_row(struct json *json, struct ranking *ranking, size_t i)
 {
 	struct snap_group_row row = snap_groups_row(ranking->groups, i);
@@ -51,7 +35,7 @@ static bool put_row(struct json *json, struct ranking *ranking, size_t i)
 		json_key(json, "traceback");
 		json_open(json, '[');
 		while (count > 0)
-			put_frame(json, &ranking->frames[--count]);
+			json_frame(json, &ranking->frames[--count]);
 		json_close(json, ']');
 		if (row.total > 0) {
 			json_key(json, "total_nframe");

@@ -1,83 +1,14 @@
 /* A ranking as a table for people: the guilty line first, and readable in 80 columns. */
 #include <string.h>
 
+#include "frames.h"
 #include "numbers.h"
 #include "table.h"
 #include "terminal.h"
 #include "text.h"
 #include "top_forms.h"
 
-enum { SOURCE_ROWS = 10, INDENT = 4 };
-
-static size_t put_part(const char *bytes, size_t begin, size_t end, enum terminal_style style)
-{
-	if (begin >= end)
-		return 0;
-	fputs(terminal_style(style), stdout);
-	size_t width = text_put(stdout, bytes + begin, end - begin);
-	fputs(style != STYLE_NONE ? terminal_plain() : "", stdout);
-	return width;
-}
-
-/* A path whose middle gives way where room is short, its folders dim; returns the columns it takes. */
-static size_t put_path(const struct snap_frame *frame, size_t room, enum terminal_style style)
-{
-	char line[16] = "";
-	if (frame->line > 0)
-		snprintf(line, sizeof line, ":%" PRIu32, frame->line);
-	struct text_path fit = text_path_fit(frame->file, room - strlen(line));
-	const char *bytes = frame->file.bytes;
-	size_t name = fit.tail > fit.name ? fit.tail : fit.name, width = 0;
-	width += put_part(bytes, 0, fit.head, STYLE_DIM);
-	if (fit.tail > fit.head) {
-		printf("%s" TEXT_ELLIPSIS "%s", terminal_style(STYLE_DIM), terminal_plain());
-		width++;
-	}
-	width += put_part(bytes, fit.tail, name, STYLE_DIM);
-	printf("%s", terminal_style(style));
-	width += text_put(stdout, bytes + name, frame->file.size - name);
-	printf("%s%s", line, style != STYLE_NONE ? terminal_plain() : "");
-	return width + strlen(line);
-}
-
-static void put_frame(const struct snap_frame *frame, size_t room, enum terminal_style style,
-		      bool by_function)
-{
-	struct snap_text function = frame->function;
-	size_t part = function.bytes != NULL ? text_width(function.bytes, function.size) : 0;
-	size_t most = by_function ? room / 2 : room / 3;
-	if (part > most)
-		part = most;
-	if (by_function && part > 0) {
-		fputs(terminal_style(style), stdout);
-		size_t used = text_put_fitted(stdout, function.bytes, function.size, part) + TABLE_GAP;
-		printf("%s%*s", style != STYLE_NONE ? terminal_plain() : "", TABLE_GAP, "");
-		put_path(frame, room - used, STYLE_DIM);
-		return;
-	}
-	size_t used = put_path(frame, part > 0 ? room - part - TABLE_GAP : room, style);
-	if (part == 0)
-		return;
-	printf("%*s", TABLE_GAP, "");
-	text_put_fitted(stdout, function.bytes, function.size, room - used - TABLE_GAP);
-}
-
-/* Below its frame; a long line begins further left, so that more of it is seen. */
-static void put_source(const struct ranking *ranking, const struct snap_frame *frame, size_t indent)
-{
-	struct snap_text text = source_line(&ranking->options->sources, frame->file, frame->line);
-	size_t room = terminal_width() - INDENT;
-	if (text.size == 0)
-		return;
-	size_t needed = text_prefix(text.bytes, text.size, room) < text.size
-				? room
-				: text_width(text.bytes, text.size);
-	if (indent > INDENT + room - needed)
-		indent = INDENT + room - needed;
-	printf("%*s%s", (int)indent, "", terminal_style(STYLE_DIM));
-	text_put_fitted(stdout, text.bytes, text.size, needed);
-	printf("%s\n", terminal_plain());
-}
+enum { SOURCE_ROWS = 10, INDENT = FRAME_INDENT };
 
 static void put_older(size_t frames, const char *what)
 {
@@ -99,9 +30,9 @@ static void put_traceback(const struct ranking *ranking, const struct snap_group
 	for (size_t i = 0; i < count; i++) {
 		const struct snap_frame *frame = &ranking->frames[newest_first ? i : count - 1 - i];
 		printf("%*s", INDENT, "");
-		put_frame(frame, terminal_width() - INDENT, STYLE_NONE, false);
+		frame_put(frame, terminal_width() - INDENT, STYLE_NONE, false);
 		putchar('\n');
-		put_source(ranking, frame, 2 * INDENT);
+		frame_put_source(&ranking->options->sources, frame, 2 * INDENT);
 	}
 	if (newest_first) {
 		put_older(hidden, ", -t 0 shows all");
@@ -184,7 +115,7 @@ static void put_group(const struct ranking *ranking, const struct snap_group_row
 	enum snap_group_by by = ranking->options->group.by;
 	enum terminal_style style = first ? STYLE_BOLD : STYLE_NONE;
 	if (by != SNAP_BY_DOMAIN && by != SNAP_BY_SIZE) {
-		put_frame(&ranking->frames[0], room, style, by == SNAP_BY_FUNCTION);
+		frame_put(&ranking->frames[0], room, style, by == SNAP_BY_FUNCTION);
 		putchar('\n');
 		return;
 	}
@@ -232,7 +163,7 @@ static bool put_rows(struct ranking *ranking, struct table *table)
 		table_row(table, styles, true);
 		put_group(ranking, &row, room, i == 0);
 		if (by == SNAP_BY_LINENO && i < SOURCE_ROWS)
-			put_source(ranking, &ranking->frames[0], indent + TABLE_GAP);
+			frame_put_source(&options->sources, &ranking->frames[0], indent + TABLE_GAP);
 		if (by == SNAP_BY_TRACEBACK) {
 			put_traceback(ranking, &row, count);
 			putchar('\n');

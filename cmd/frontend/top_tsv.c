@@ -1,52 +1,8 @@
 /* A ranking as tab-separated values that PostgreSQL and ClickHouse load; see snaptop(1). */
-#include "terminal.h"
-#include "text.h"
+#include <stdio.h>
+
 #include "top_forms.h"
-#include "utf8.h"
-
-/* On a terminal nothing may steer it; elsewhere only what the databases ask for is escaped. */
-static void put_text(const char *bytes, size_t size)
-{
-	bool to_terminal = terminal_is_stdout();
-	for (size_t i = 0; i < size;) {
-		uint32_t point;
-		size_t length = utf8_decode(bytes + i, size - i, &point);
-		if (point == UTF8_INVALID)
-			fputs("\xef\xbf\xbd", stdout); /* U+FFFD */
-		else if (point == '\t')
-			fputs("\\t", stdout);
-		else if (point == '\n')
-			fputs("\\n", stdout);
-		else if (point == '\r')
-			fputs("\\r", stdout);
-		else if (point == '\\')
-			fputs("\\\\", stdout);
-		else if (to_terminal)
-			text_put(stdout, bytes + i, length);
-		else
-			fwrite(bytes + i, 1, length, stdout);
-		i += length;
-	}
-}
-
-static void put_frame(const struct snap_frame *frame)
-{
-	putchar('\t');
-	put_text(frame->file.bytes, frame->file.size);
-	printf("\t%" PRIu32 "\t", frame->line);
-	if (frame->function.bytes != NULL)
-		put_text(frame->function.bytes, frame->function.size);
-}
-
-static void put_traceback(const struct snap_frame *frames, size_t count)
-{
-	putchar('\t');
-	while (count > 0) {
-		const struct snap_frame *frame = &frames[--count];
-		put_text(frame->file.bytes, frame->file.size);
-		printf(":%" PRIu32 "%s", frame->line, count > 0 ? ";" : "");
-	}
-}
+#include "tsv.h"
 
 static void put_header(const struct ranking *ranking)
 {
@@ -82,10 +38,14 @@ bool top_tsv(struct ranking *ranking)
 			printf("\t%" PRIu32, row.domain);
 		else if (by == SNAP_BY_SIZE)
 			printf("\t%" PRIu64, row.block_size);
-		else
-			put_frame(&ranking->frames[0]);
-		if (by == SNAP_BY_TRACEBACK)
-			put_traceback(ranking->frames, count);
+		else {
+			putchar('\t');
+			tsv_frame(&ranking->frames[0]);
+		}
+		if (by == SNAP_BY_TRACEBACK) {
+			putchar('\t');
+			tsv_traceback(ranking->frames, count);
+		}
 		putchar('\n');
 	}
 	return true;

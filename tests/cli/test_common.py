@@ -8,7 +8,7 @@ import unittest
 import dumps
 from running import BIN, ToolCase
 
-TOOLS = ("snapcat", "snapdiff", "snapfilter", "snapinfo", "snaptop")
+TOOLS = ("snapcat", "snapdiff", "snapfilter", "snapinfo", "snapload", "snaptop")
 
 
 class Options(ToolCase):
@@ -255,14 +255,15 @@ class Operands(ToolCase):
         (self.folder / "empty").write_bytes(b"")
         (self.folder / "text").write_bytes(b"hello, world\n")
         for tool in TOOLS:
+            command = (tool, "a.db") if tool == "snapload" else (tool,)
             with self.subTest(tool=tool):
                 self.expect_failure(
-                    tool, "none.snap", err=f"{tool}: none.snap: cannot open: No such file or directory"
+                    *command, "none.snap", err=f"{tool}: none.snap: cannot open: No such file or directory"
                 )
-                self.expect_failure(tool, ".", err=rf"{tool}: \.: cannot read: it is a directory")
-                self.expect_failure(tool, "empty", err=f"{tool}: empty: (offset 0: )?.*")
-                self.expect_failure(tool, "text", err=f"{tool}: text: (offset 0: )?.*")
-                self.expect_failure(tool, "x" * 5000, err=f"{tool}: x+: cannot open: File name too long")
+                self.expect_failure(*command, ".", err=rf"{tool}: \.: cannot read: it is a directory")
+                self.expect_failure(*command, "empty", err=f"{tool}: empty: (offset 0: )?.*")
+                self.expect_failure(*command, "text", err=f"{tool}: text: (offset 0: )?.*")
+                self.expect_failure(*command, "x" * 5000, err=f"{tool}: x+: cannot open: File name too long")
 
     def test_a_hostile_name_is_shown_harmless(self):
         for name, shown in ((b"a\x1b[31m\n\xff", "a\\x1b[31m\\x0a\\xff"), ("\u202eb".encode(), "\\u202eb")):

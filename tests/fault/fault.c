@@ -313,6 +313,7 @@ int OURS(close)(int fd)
 /* Other names by which the same things are called: large files, fortified calls, aligned memory. */
 
 ssize_t __read_chk(int fd, void *buffer, size_t size, size_t room);
+ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t offset);
 int open64(const char *path, int flags, ...);
 int __open_2(const char *path, int flags);
 int __open64_2(const char *path, int flags);
@@ -342,6 +343,17 @@ ssize_t __read_chk(int fd, void *buffer, size_t size, size_t room)
 	if (size > room)
 		abort();
 	return read(fd, buffer, size);
+}
+
+/* SQLite's. */
+ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t offset)
+{
+	return transfer_fails(WRITE, &size) ? -1 : syscall(SYS_pwrite64, fd, bytes, size, offset);
+}
+
+int fdatasync(int fd)
+{
+	return fails(FSYNC) ? -1 : (int)syscall(SYS_fdatasync, fd);
 }
 
 int open64(const char *path, int flags, ...)

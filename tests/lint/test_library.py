@@ -61,11 +61,15 @@ class Symbols(unittest.TestCase):
         self.assertEqual(exported - declared(), set(), "exported and not declared")
         self.assertEqual(declared() - exported, set(), "declared and not exported")
 
+    def test_sqlite_extension_exports_its_entry_only(self):
+        lines = output_of("nm", "-D", "--defined-only", LIB / "libsnap_sqlite.so").splitlines()
+        self.assertEqual([line.split()[-1] for line in lines], ["sqlite3_snapsqlite_init"])
+
     def test_shared_library_knows_its_name_and_needs(self):
         dynamic = output_of("readelf", "-d", LIB / "libsnap.so")
         self.assertIn("[libsnap.so.0]", dynamic)
         needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic))
-        self.assertLessEqual(needed, {"libzstd.so.1", "libz.so.1", "libpcre2-8.so.0", "libc.so.6", "libpthread.so.0",
+        self.assertLessEqual(needed, {"libzstd.so.1", "libz.so.1", "libpcre2-8.so.0", "libsqlite3.so.0", "libc.so.6", "libpthread.so.0",
                                        "libm.so.6"})
 
 
@@ -137,6 +141,12 @@ class Rooms(unittest.TestCase):
                     self.assertIn(name.split("/")[0], ROOMS[room])
                 if room == "base":
                     self.assertLessEqual({n[5:] for n in angled if n.startswith("snap/")}, GROUND)
+
+    def test_sqlite_extension_sees_public_headers_and_itself(self):
+        for path in sorted((ROOT / "libsnap/store/extension").glob("*.[ch]")):
+            with self.subTest(file=path.name):
+                for name in includes_of(path)[0]:
+                    self.assertTrue((path.parent / name).is_file(), name)
 
     def test_tools_see_public_headers_and_their_front_end(self):
         for path in sorted((ROOT / "cmd").rglob("*.[ch]")):

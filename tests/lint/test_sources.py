@@ -6,7 +6,7 @@ import re
 import unittest
 
 ROOT = pathlib.Path(os.environ["SNAP_ROOT"])
-SUFFIXES = {".c", ".h", ".py", ".sh", ".md", ".1", ".5", ".7", ".in", ".tsv", ".txt", ""}
+SUFFIXES = {".c", ".h", ".py", ".sh", ".md", ".1", ".3", ".5", ".7", ".in", ".tsv", ".txt", ""}
 # A home or build folder; what stands in examples is spelled otherwise.
 MACHINE = re.compile(r"/(root|work|home)/[a-z.]+/|/tmp/[a-z]{2,}\d|\bpyenv\b")
 
