@@ -179,8 +179,10 @@ static void add_prefix(struct filtering *f, int option, const char *argument)
 		*prefix = (struct snap_prefix){keep_text(f, argument, size, ""), argument + size + 1};
 	} else {
 		size_t size = strlen(argument);
-		bool ends = size > 0 && argument[size - 1] == '/';
-		*prefix = (struct snap_prefix){keep_text(f, argument, size, ends ? "" : "/"), ""};
+		/* Names from Windows have separators of their own. */
+		const char *separator = strchr(argument, '\\') != NULL && strchr(argument, '/') == NULL ? "\\" : "/";
+		bool ends = size > 0 && argument[size - 1] == *separator;
+		*prefix = (struct snap_prefix){keep_text(f, argument, size, ends ? "" : separator), ""};
 	}
 }
 

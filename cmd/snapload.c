@@ -156,6 +156,8 @@ int main(int argc, char **argv)
 	load.path = operands[0];
 	if (count < 2)
 		message_usage("DB and FILE are needed, '-' for standard input");
+	if (strcmp(operands[0], "-") == 0)
+		message_usage("DB is a file, it cannot be '-' (./- is a file of that name)");
 
 	enum tool_exit status = TOOL_DONE;
 	for (int i = 1; i < count && status == TOOL_DONE; i++)

@@ -7,7 +7,8 @@
 PRAGMA application_id = 0x534e4150; -- "SNAP"
 PRAGMA user_version = 1;            -- of this schema
 
--- One run of a program: snapshots of one process are a series.
+-- One run of a program: snapshots of one process are a series. A filtered or edited copy of a series, loaded
+-- beside it, is a series of its own, with another row here.
 CREATE TABLE process (
 	id      INTEGER PRIMARY KEY,
 	host    TEXT,    -- metadata host, pid and start_time; NULL where they are not known: foreign files
@@ -18,7 +19,7 @@ CREATE TABLE process (
 -- One snapshot, or one diff of two.
 CREATE TABLE snapshot (
 	id            INTEGER PRIMARY KEY,
-	digest        TEXT NOT NULL UNIQUE, -- of the content as it was loaded, as snapinfo shows it: 32 hexadecimal digits
+	digest        TEXT NOT NULL UNIQUE, -- of the content as it was loaded, without a time that is only the file's
 	kind          TEXT NOT NULL CHECK (kind IN ('snapshot', 'diff')),
 	process       INTEGER NOT NULL REFERENCES process(id),
 	time          TEXT,             -- when it was taken (RFC 3339)
@@ -162,6 +163,16 @@ CREATE TABLE function_total (
 	PRIMARY KEY (snapshot, function)
 ) STRICT, WITHOUT ROWID;
 
+-- Deleting a snapshot deletes what it says, whether foreign keys are on or not. (The step_bytes of the snapshot
+-- behind it stay as they are until that is loaded again, with --replace.)
+CREATE TRIGGER snapshot_deleted BEFORE DELETE ON snapshot BEGIN
+	DELETE FROM meta WHERE snapshot = old.id;
+	DELETE FROM site WHERE snapshot = old.id;
+	DELETE FROM line_total WHERE snapshot = old.id;
+	DELETE FROM file_total WHERE snapshot = old.id;
+	DELETE FROM function_total WHERE snapshot = old.id;
+END;
+
 -- Views. Each names the snapshot it speaks of in a column, to be chosen by WHERE.
 
 -- Labels of snapshots (snapload --label, snapcat --set label.NAME=...).
@@ -269,7 +280,7 @@ SELECT p.process, f.path, l.number AS line, ifnull(a.bytes, 0) AS first_bytes, i
 		round((p.timed * g.hv - p.h * g.v) / nullif(p.timed * p.hh - p.h * p.h, 0)) END AS bytes_per_hour,
 	g.steps_up, p.snapshots - 1 AS steps
 FROM (
-	SELECT e.process, t.line, sum(t.bytes) AS v, sum(e.hours * t.bytes) AS hv, sum(t.step_bytes > 0) AS steps_up
+	SELECT e.process, t.line, total(t.bytes) AS v, sum(e.hours * t.bytes) AS hv, sum(t.step_bytes > 0) AS steps_up
 	FROM series e CROSS JOIN line_total t ON t.snapshot = e.snapshot
 	WHERE t.bytes <> 0
 	GROUP BY t.line, e.process) g
@@ -285,7 +296,7 @@ SELECT g.process, g.first_bytes, g.last_bytes, g.last_bytes - g.first_bytes AS g
 FROM (
 	SELECT p.process, t.node, sum(CASE t.snapshot WHEN p.first THEN t.bytes ELSE 0 END) AS first_bytes,
 		sum(CASE t.snapshot WHEN p.last THEN t.bytes ELSE 0 END) AS last_bytes,
-		CASE p.timed WHEN p.snapshots THEN round((p.timed * sum(e.hours * t.bytes) - p.h * sum(t.bytes)) /
+		CASE p.timed WHEN p.snapshots THEN round((p.timed * sum(e.hours * t.bytes) - p.h * total(t.bytes)) /
 			nullif(p.timed * p.hh - p.h * p.h, 0)) END AS bytes_per_hour
 	FROM span p CROSS JOIN series e ON e.process = p.process CROSS JOIN site t ON t.snapshot = e.snapshot
 	GROUP BY p.process, t.node) g

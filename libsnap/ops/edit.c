@@ -1,5 +1,6 @@
 /* Edits stacks and file names; see edit.h. */
 #include <snap/edit.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +80,33 @@ static enum snap_status rename_files(const struct snap_snapshot *s, const struct
 	return SNAP_OK;
 }
 
+/* Roots are renamed with the files below them. */
+static enum snap_status rename_roots(struct snap_snapshot *s, const struct snap_edit *edit, struct snap_error *err)
+{
+	static const char *const roots[] = {"root.cwd", "root.prefix", "root.stdlib", "root.site"};
+	enum snap_status status = SNAP_OK;
+	for (size_t i = 0; i < 2 * (sizeof roots / sizeof *roots) && status == SNAP_OK; i++) {
+		char key[32];
+		snprintf(key, sizeof key, "%s%s", i % 2 == 0 ? "" : SNAP_META_OLD, roots[i / 2]);
+		const char *value = snap_meta_get(s->meta, key);
+		struct snap_text name = {value, value != NULL ? strlen(value) : 0};
+		const struct snap_prefix *prefix = value != NULL ? prefix_of(edit, name) : NULL;
+		size_t now, rest;
+		if (prefix == NULL)
+			continue;
+		now = strlen(prefix->now);
+		rest = name.size - strlen(prefix->old);
+		char *renamed = malloc(now + rest + 1);
+		if (renamed == NULL)
+			return out_of_memory(err);
+		memcpy(renamed, prefix->now, now);
+		memcpy(renamed + now, value + strlen(prefix->old), rest);
+		status = snap_meta_set(s->meta, key, renamed, now + rest, err);
+		free(renamed);
+	}
+	return status;
+}
+
 enum snap_status snap_edit_apply(struct snap_snapshot **out, const struct snap_snapshot *s,
 				 const struct snap_edit *edit, struct snap_error *err)
 {
@@ -93,6 +121,12 @@ enum snap_status snap_edit_apply(struct snap_snapshot **out, const struct snap_s
 	if (status == SNAP_OK) {
 		struct snap_frame_changes changes = {.hidden = hidden, .begins = begins, .file = renaming.file};
 		status = snap_snapshot_rebuild(out, s, &changes, err);
+	}
+	if (status == SNAP_OK)
+		status = rename_roots(*out, edit, err);
+	if (status < 0) {
+		snap_snapshot_free(*out);
+		*out = NULL;
 	}
 	free(hidden);
 	free(begins);

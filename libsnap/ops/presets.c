@@ -283,12 +283,19 @@ static enum snap_status add_line(struct snap_pattern_set *set, const char *line,
 	return snap_pattern_set_add(set, part, err);
 }
 
-static bool counts(const char *line, size_t size)
+static bool is_blank(char c)
 {
-	size_t blanks = 0;
-	while (blanks < size && (line[blanks] == ' ' || line[blanks] == '\t'))
-		blanks++;
-	return blanks < size && line[0] != '#';
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* Takes blanks off both ends; what is left counts if there is any and it is no comment. */
+static bool trim(const char **line, size_t *size)
+{
+	while (*size > 0 && is_blank((*line)[*size - 1]))
+		--*size;
+	for (; *size > 0 && is_blank(**line); ++*line)
+		--*size;
+	return *size > 0 && **line != '#';
 }
 
 static enum snap_status add_lines(struct snap_pattern_set *set, const char *name, const char *text,
@@ -296,14 +303,13 @@ static enum snap_status add_lines(struct snap_pattern_set *set, const char *name
 {
 	enum snap_status status = SNAP_OK;
 	struct snap_error inner = {.message = ""};
-	for (size_t at = 0, number = 1; at < size && status == SNAP_OK; number++) {
+	/* Some editors begin a file with a byte order mark. */
+	size_t mark = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	for (size_t at = mark, number = 1; at < size && status == SNAP_OK; number++) {
 		const char *line = text + at, *end = memchr(line, '\n', size - at);
 		size_t length = end != NULL ? (size_t)(end - line) : size - at;
 		at += length + 1;
-		/* Editors on Windows leave it there. */
-		if (length > 0 && line[length - 1] == '\r')
-			length--;
-		if (!counts(line, length))
+		if (!trim(&line, &length))
 			continue;
 		status = add_line(set, line, length, presets, &inner);
 		if (status < 0)

@@ -78,12 +78,6 @@ static struct snap_text add_redacted(struct redaction *r, enum snap_redact_role 
 	return (struct snap_text){to, size};
 }
 
-static void add_text(struct redaction *r, struct snap_text text)
-{
-	memcpy(r->text + r->text_size, text.bytes, text.size);
-	r->text_size += text.size;
-}
-
 static struct snap_text part(struct snap_text name, size_t begin, size_t end)
 {
 	return (struct snap_text){name.bytes + begin, end - begin};
@@ -122,13 +116,16 @@ static bool is_library_folder(struct snap_text name)
 	return equals_any(name, usual, sizeof usual / sizeof *usual);
 }
 
-/* Folders that installations have everywhere. */
-static bool is_usual_folder(struct snap_text name)
+/* python3.11, python3.13t, python311.zip */
+static bool is_python_folder(struct snap_text name)
 {
-	if (is_library_folder(name))
-		return true;
 	size_t letters = begins(name, "python") ? strlen("python") : begins(name, "pypy") ? strlen("pypy") : 0;
-	return letters > 0 && letters + span(behind(name, letters), DECIMAL ".t") == name.size;
+	if (letters == 0)
+		return false;
+	name = behind(name, letters);
+	size_t version = span(name, DECIMAL ".");
+	struct snap_text rest = behind(name, version);
+	return version > 0 && (rest.size == 0 || equals(rest, "t") || equals(rest, "zip"));
 }
 
 /* What may stand before such folders and gives nothing away. */
@@ -137,32 +134,6 @@ static bool is_usual_place(struct snap_text name)
 	static const char *const usual[] = {"",	       "/usr",	    "/usr/local", "/opt/homebrew",
 					    "/opt/conda", "C:", "C:\\Program Files"};
 	return equals_any(name, usual, sizeof usual / sizeof *usual);
-}
-
-/* Folders of which the standard library's folder needs some before it, on Windows and in trees of its source. */
-static bool is_harmless_folder(struct snap_text name)
-{
-	static const char *const harmless[] = {"Python",     "cpython",	   "versions",	 "envs",
-					       "miniconda",  "miniconda3", "Miniconda3", "anaconda",
-					       "anaconda3",  "Anaconda3",  "miniforge",	 "miniforge3",
-					       "Miniforge3", "mambaforge", "Mambaforge"};
-	static const char *const heads[] = {"PythonSoftwareFoundation.Python.", "Python-", "Python", "python",
-					    "cpython-"};
-	static const char *const ends_of_versions[] = {"",      "t",	"32",	 "win32",	  "x64", "zip",
-						       "arm64", "amd64", "qbz5n2kfra8p0", "x64__qbz5n2kfra8p0"};
-	if (is_usual_folder(name) || equals_any(name, harmless, sizeof harmless / sizeof *harmless))
-		return true;
-	struct snap_text version = name;
-	for (size_t i = 0; i < sizeof heads / sizeof *heads && version.size == name.size; i++)
-		if (begins(name, heads[i]))
-			version = behind(name, strlen(heads[i]));
-	/* No number but a version of Python stays. */
-	if (!begins(version, "2") && !begins(version, "3"))
-		return false;
-	if (version.size == name.size && !begins(behind(version, 1), "."))
-		return false;
-	return equals_any(behind(version, span(version, DECIMAL "._-")), ends_of_versions,
-			  sizeof ends_of_versions / sizeof *ends_of_versions);
 }
 
 static size_t component_begin(struct snap_text name, size_t end)
@@ -211,70 +182,32 @@ static enum snap_status find_kept(struct redaction *r, const struct snap_pattern
 	return SNAP_END;
 }
 
-/* Where in a kept part the standard library's folder is, if others stand before it. Packages have folders of
- * that name, too, and below them all stays. */
-static size_t library_begin(struct snap_text name, size_t begin)
+/* Whether a part that presets match begins where only an installation does. The folders `Lib` of Windows and of
+ * source trees, which presets know as well, may be a program's own. */
+static bool is_installed(struct snap_text name, size_t begin)
 {
-	size_t library = begin, end = component_end(name, begin);
+	size_t end = component_end(name, begin);
 	struct snap_text first = part(name, begin, end);
-	if (equals(first, "site-packages") || equals(first, "dist-packages") || is_library_folder(first))
-		return begin;
-	for (size_t at = end + 1; at < name.size; at = end + 1) {
-		end = component_end(name, at);
-		if (end < name.size && is_library_folder(part(name, at, end)))
-			library = at;
-	}
-	return library;
+	if (equals(first, "site-packages") || equals(first, "dist-packages"))
+		return true;
+	if (is_library_folder(first) && end < name.size)
+		first = part(name, end + 1, component_end(name, end + 1));
+	return is_python_folder(first);
 }
 
-/* What of the folders in [begin, end) may tell something: from the first such folder to the last. */
-static void find_telling(struct snap_text name, size_t begin, size_t end, size_t *telling, size_t *harmless)
+/* The name with what stands before `begin` hashed; `to` stays without bytes where that gives nothing away. */
+static void write_kept(struct redaction *r, struct snap_text name, size_t begin, struct snap_text *to)
 {
-	*telling = *harmless = end;
-	for (size_t at = begin; at < end;) {
-		size_t over = component_end(name, at);
-		if (!is_harmless_folder(part(name, at, over))) {
-			*telling = *telling == end ? at : *telling;
-			*harmless = over;
-		}
-		at = over + 1;
-	}
-}
-
-/* The name with what stands before `begin` hashed, and what of the folders before the library's may tell
- * something. `to` stays without bytes where nothing changes. SNAP_END where presets do not match it. */
-static enum snap_status write_kept(struct redaction *r, const struct snap_pattern *preset, struct snap_text name,
-				   size_t begin, struct snap_text *to, struct snap_error *err)
-{
-	size_t start = r->text_size, telling, harmless;
-	find_telling(name, begin, library_begin(name, begin), &telling, &harmless);
 	while (begin > 0) {
 		size_t before = component_begin(name, begin - 1);
-		if (!is_usual_folder(part(name, before, begin - 1)))
+		struct snap_text folder = part(name, before, begin - 1);
+		if (!is_library_folder(folder) && !is_python_folder(folder))
 			break;
 		begin = before;
 	}
 	struct snap_text folder = part(name, 0, begin > 0 ? begin - 1 : 0);
-	if (is_usual_place(folder) && telling == harmless)
-		return SNAP_OK;
-	if (is_usual_place(folder))
-		add_text(r, folder);
-	else
-		add_redacted(r, ROLE_FOLDER, folder, FILE_HEAD, text_of(""));
-	add_text(r, part(name, folder.size, telling));
-	if (telling < harmless)
-		add_redacted(r, ROLE_FOLDER, part(name, telling, harmless), "", text_of(""));
-	add_text(r, behind(name, harmless));
-	struct snap_text result = {r->text + start, r->text_size - start};
-	bool matches = false;
-	enum snap_status status = SNAP_OK;
-	if (result.size <= SNAP_STRING_MAX)
-		status = snap_pattern_matches(preset, result, 0, &matches, err);
-	if (matches)
-		*to = result;
-	else
-		r->text_size = start;
-	return status < 0 || matches ? status : SNAP_END;
+	if (!is_usual_place(folder))
+		*to = add_redacted(r, ROLE_FOLDER, folder, FILE_HEAD, behind(name, folder.size));
 }
 
 /* What becomes of a file of which a part stays. SNAP_END where no part can. */
@@ -283,10 +216,12 @@ static enum snap_status keep_file(struct redaction *r, const struct snap_pattern
 {
 	size_t begin;
 	enum snap_status status = find_kept(r, preset, name, &begin, err);
-	if (status == SNAP_OK)
-		status = write_kept(r, preset, name, begin, to, err);
-	if (status != SNAP_END)
+	if (status < 0)
 		return status;
+	if (status == SNAP_OK && is_installed(name, begin)) {
+		write_kept(r, name, begin, to);
+		return SNAP_OK;
+	}
 	struct snap_text root = root_of(r->s, name), below = behind(name, root.size);
 	if (root.size == 0 || sizeof FILE_HEAD - 1 + DIGITS + below.size > SNAP_STRING_MAX)
 		return SNAP_END;

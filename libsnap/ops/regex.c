@@ -10,6 +10,8 @@
 /* What one name may take. An expression that stays linear takes a few thousand steps for a name of 4 KiB;
  * this many are a few tenths of a second, after which waiting longer would help nobody. */
 enum { STEPS_MAX = 10000000 };
+/* JIT counts fewer of its steps, so the same number would be minutes; what needs more is interpreted. */
+enum { JIT_STEPS_MAX = 20000 };
 /* Without JIT, or where its stack is too small, each repetition of a group takes two levels and two more for
  * each group in it: this is enough for three such groups in a fourth at every byte of the longest name, and
  * the heap for what these levels take. */
@@ -19,7 +21,7 @@ enum { SHOWN_MAX = 100, SHOWN_BEFORE_ERROR = 40 };
 
 struct snap_regex {
 	pcre2_code *code;
-	pcre2_match_context *limits; /* only read while matching */
+	pcre2_match_context *limits, *jit_limits; /* only read while matching */
 	char *text;
 };
 
@@ -81,11 +83,13 @@ enum snap_status snap_regex_new(struct snap_regex **out, const char *text, struc
 		return cannot_compile(text, code, offset, err);
 	}
 	r->limits = pcre2_match_context_create(NULL);
+	r->jit_limits = pcre2_match_context_create(NULL);
 	r->text = strdup(text);
-	if (r->limits == NULL || r->text == NULL) {
+	if (r->limits == NULL || r->jit_limits == NULL || r->text == NULL) {
 		snap_regex_free(r);
 		return out_of_memory(err);
 	}
+	pcre2_set_match_limit(r->jit_limits, JIT_STEPS_MAX);
 	pcre2_set_match_limit(r->limits, STEPS_MAX);
 	pcre2_set_depth_limit(r->limits, DEPTH_MAX);
 	pcre2_set_heap_limit(r->limits, HEAP_KIB_MAX);
@@ -101,6 +105,7 @@ void snap_regex_free(struct snap_regex *r)
 		return;
 	pcre2_code_free(r->code);
 	pcre2_match_context_free(r->limits);
+	pcre2_match_context_free(r->jit_limits);
 	free(r->text);
 	free(r);
 }
@@ -122,9 +127,9 @@ enum snap_status snap_regex_find(const struct snap_regex *r, struct snap_text na
 	if (data == NULL)
 		return out_of_memory(err);
 	PCRE2_SPTR bytes = (PCRE2_SPTR)(name.bytes != NULL ? name.bytes : "");
-	int result = pcre2_match(r->code, bytes, name.size, 0, 0, data, r->limits);
-	/* The stack of JIT is small; what does not fit there has the heap. */
-	if (result == PCRE2_ERROR_JIT_STACKLIMIT)
+	int result = pcre2_match(r->code, bytes, name.size, 0, 0, data, r->jit_limits);
+	/* The stack of JIT is small, too; what does not fit there has the heap. */
+	if (result == PCRE2_ERROR_JIT_STACKLIMIT || result == PCRE2_ERROR_MATCHLIMIT)
 		result = pcre2_match(r->code, bytes, name.size, 0, PCRE2_NO_JIT, data, r->limits);
 	pcre2_match_data_free(data);
 	if (result >= 0 || result == PCRE2_ERROR_NOMATCH) {

@@ -61,13 +61,23 @@ static enum snap_status bind_process(sqlite3_stmt *s, const struct snap_meta *me
 	return status < 0 ? status : bind_meta(s, 3, meta, "start_time", err);
 }
 
-static enum snap_status enroll_process(struct snap_store *store, const struct snap_meta *meta, int64_t *id,
+/* What a copy of a snapshot of the process would have in common with it; nothing where it has no time of its own. */
+static enum snap_status bind_moment(sqlite3_stmt *s, const struct snap_meta *meta, bool diff, struct snap_error *err)
+{
+	sqlite3_bind_null(s, 4);
+	enum snap_status status = diff ? SNAP_OK : bind_meta(s, 4, meta, "time", err);
+	return status < 0 ? status : bind_number(s, 5, number(meta, "seq", false), err);
+}
+
+static enum snap_status enroll_process(struct snap_store *store, const struct snap_meta *meta, bool diff, int64_t *id,
                                        struct snap_error *err)
 {
 	sqlite3_stmt *find, *insert;
 	enum snap_status status = snap_store_statement(store, SNAP_FIND_PROCESS, &find, err);
 	if (status == SNAP_OK)
 		status = bind_process(find, meta, err);
+	if (status == SNAP_OK)
+		status = bind_moment(find, meta, diff, err);
 	if (status == SNAP_OK)
 		status = snap_store_find(find, id, err);
 	if (status < 0 || *id != 0)
@@ -81,18 +91,12 @@ static enum snap_status enroll_process(struct snap_store *store, const struct sn
 	return status;
 }
 
-/* All that the tables know of a snapshot. */
+/* With all that the tables know of it: a trigger sees to that. */
 static enum snap_status remove_snapshot(struct snap_store *store, int64_t id, struct snap_error *err)
 {
-	static const char *const tables[] = {"site", "line_total", "file_total", "function_total", "meta"};
 	char sql[100];
-	enum snap_status status = SNAP_OK;
-	for (size_t i = 0; i < sizeof tables / sizeof *tables && status == SNAP_OK; i++) {
-		snprintf(sql, sizeof sql, "DELETE FROM %s WHERE snapshot = %" PRId64, tables[i], id);
-		status = snap_sql_run(store->db, sql, err);
-	}
 	snprintf(sql, sizeof sql, "DELETE FROM snapshot WHERE id = %" PRId64, id);
-	return status < 0 ? status : snap_sql_run(store->db, sql, err);
+	return snap_sql_run(store->db, sql, err);
 }
 
 struct loading {
@@ -112,7 +116,7 @@ static enum snap_status add_snapshot(struct loading *l, struct snap_error *err)
 	sqlite3_stmt *s;
 	int64_t process = 0;
 	const struct snap_meta *meta = l->meta;
-	enum snap_status status = enroll_process(l->store, meta, &process, err);
+	enum snap_status status = enroll_process(l->store, meta, l->diff, &process, err);
 	if (status == SNAP_OK)
 		status = snap_store_statement(l->store, SNAP_ADD_SNAPSHOT, &s, err);
 	if (status < 0)
@@ -235,6 +239,29 @@ static enum snap_status copy_meta(struct snap_meta **out, const struct snap_meta
 	return status;
 }
 
+/* The digest without a time that is only the file's: copied or packed, a dump stays the same dump. */
+static enum snap_status identify(const struct snap_snapshot *s, uint64_t digest[2], struct snap_error *err)
+{
+	static const char *const sides[] = {"", SNAP_META_OLD};
+	struct snap_snapshot timeless = *s;
+	enum snap_status status = snap_meta_copy(&timeless.meta, s->meta, err);
+	if (status < 0)
+		return status;
+	for (size_t i = 0; i < 2; i++) {
+		char key[32];
+		snprintf(key, sizeof key, "%stime_source", sides[i]);
+		const char *source = snap_meta_get(timeless.meta, key);
+		if (source == NULL || strcmp(source, "file modification time") != 0)
+			continue;
+		snap_meta_remove(timeless.meta, key);
+		snprintf(key, sizeof key, "%stime", sides[i]);
+		snap_meta_remove(timeless.meta, key);
+	}
+	status = snap_snapshot_digest(&timeless, digest, err);
+	snap_meta_free(timeless.meta);
+	return status;
+}
+
 enum snap_status snap_store_load(struct snap_store *store, const struct snap_snapshot *s,
                                  const struct snap_store_options *options, enum snap_store_result *result,
                                  struct snap_error *err)
@@ -247,7 +274,7 @@ enum snap_status snap_store_load(struct snap_store *store, const struct snap_sna
 	                    .diff = snap_snapshot_is_diff(s)};
 	if (!store->in_transaction)
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "no transaction has begun");
-	enum snap_status status = snap_snapshot_digest(s, digest, err);
+	enum snap_status status = identify(s, digest, err);
 	if (status < 0)
 		return status;
 	snprintf(text, sizeof text, "%016" PRIx64 "%016" PRIx64, digest[0], digest[1]);

@@ -17,7 +17,10 @@
 
 static const char *const statements[SNAP_STORE_STATEMENTS] = {
 	[SNAP_FIND_DIGEST] = "SELECT id FROM snapshot WHERE digest = ?1",
-	[SNAP_FIND_PROCESS] = "SELECT id FROM process WHERE host IS ?1 AND pid IS ?2 AND started IS ?3",
+	/* A process is at one moment only once: what says the same moment again is a filtered or edited copy. */
+	[SNAP_FIND_PROCESS] = "SELECT id FROM process p WHERE host IS ?1 AND pid IS ?2 AND started IS ?3 AND NOT EXISTS"
+			      " (SELECT 1 FROM snapshot s WHERE s.process = p.id AND s.kind = 'snapshot' AND s.time = ?4"
+			      " AND s.seq IS ?5) ORDER BY id LIMIT 1",
 	[SNAP_ADD_PROCESS] = "INSERT INTO process(host, pid, started) VALUES (?1, ?2, ?3)",
 	[SNAP_ADD_SNAPSHOT] = "INSERT INTO snapshot(id, digest, kind, process, time, time_s, seq, uptime_s, rss_bytes,"
 			      " traced_bytes, blocks, bytes, old_blocks, old_bytes, sites, has_functions, source,"
@@ -98,7 +101,7 @@ enum snap_status snap_store_upgrade(sqlite3 *db, const char *const *scripts, int
 }
 
 struct state {
-	int64_t application, version, tables;
+	int64_t application, version, tables, utf8;
 };
 
 static enum snap_status read_state(sqlite3 *db, struct state *state, struct snap_error *err)
@@ -108,6 +111,8 @@ static enum snap_status read_state(sqlite3 *db, struct state *state, struct snap
 		status = snap_sql_integer(db, "PRAGMA user_version", &state->version, err);
 	if (status == SNAP_OK)
 		status = snap_sql_integer(db, "SELECT count(*) FROM sqlite_schema", &state->tables, err);
+	if (status == SNAP_OK)
+		status = snap_sql_integer(db, "SELECT encoding = 'UTF-8' FROM pragma_encoding", &state->utf8, err);
 	return status;
 }
 
@@ -118,6 +123,9 @@ static bool is_empty(const struct state *state)
 
 static enum snap_status judge(const struct state *state, struct snap_error *err)
 {
+	if (!state->utf8)
+		return snap_fail(err, SNAP_ERR_UNSUPPORTED, SNAP_NO_OFFSET,
+		                 "its texts are in UTF-16, and snapshots need a database in UTF-8");
 	if (is_empty(state))
 		return SNAP_OK;
 	if (state->application != APPLICATION_ID)

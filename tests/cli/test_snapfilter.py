@@ -94,6 +94,11 @@ class Keeping(FilterCase):
         dumps.write(self.folder / "long.pickle", (1, 8, ["a" * 5000 + "!:1"]))
         self.expect_failure("snapfilter", "-I", "^(a+a+a+)+$", "long.pickle", err="snapfilter: .*long.pickle: .*")
 
+    def test_a_slow_regular_expression_ends_soon(self):
+        """With a few hundred times the steps JIT would take minutes."""
+        dumps.write(self.folder / "long.pickle", (1, 8, ["/x/" + "a" * 2000 + "b:1"]))
+        self.expect_failure("snapfilter", "-I", "(?=.*a.*a.*c)", "long.pickle", err="snapfilter: long.pickle: .*too long.*")
+
     def test_domains(self):
         self.assertEqual(self.names("-d", "389047"), {"core.py:5"})
         self.assertEqual(self.names("-D", "389047"), EVERYTHING - {"core.py:5"})
@@ -182,7 +187,7 @@ class Presets(FilterCase):
             self.assertIn(name, err)
 
     def test_of_ones_own(self):
-        (self.folder / "noise.txt").write_text("# what nobody cares for\n\n*/numpy/*\n/srv/app/*\n!*/client.py\n")
+        (self.folder / "noise.txt").write_text("\ufeff# what nobody cares for\n\n*/numpy/*\n  /srv/app/* \n!*/client.py\r\n")
         self.assertEqual(self.names("-i", "@noise", "--preset-file", "noise.txt"), {"core.py:5", "main.py:9"})
         self.assertEqual(self.names("--preset-file", "mine=noise.txt", "-i", "@mine"), {"core.py:5", "main.py:9"})
         self.expect_failure("snapfilter", "--preset-file", "none.txt", "heap.pickle", err="snapfilter: none.txt: .*")
@@ -236,6 +241,15 @@ class Editing(FilterCase):
             self.assertIn("shop/client.py:31", lines)
             self.assertIn("main.py:9", lines)
         self.assertIn("/srv/app/main.py:9", self.lines("--strip-prefix", "/srv/ap"))
+        dumps.write(self.folder / "windows.pickle", (1, 8, ["C:\\shop\\main.py:1"]))
+        self.assertEqual(self.lines("--strip-prefix", "C:\\shop", file="windows.pickle"), {"main.py:1": (1, 8)})
+
+    def test_roots_are_renamed_with_their_files(self):
+        dumps.write(self.folder / "site.pickle", (1, 8, "/opt/vend/acme/x.py:1"), (1, 16, "/srv/y.py:1"))
+        self.expect("snapcat", "-o", "site.snap", "--set", "root.site=/opt/vend", "site.pickle")
+        self.assertEqual(self.names("-i", "@site-packages", file="site.snap"), {"x.py:1"})
+        mapped = self.filter("--map", "/opt/vend=/lap", file="site.snap")
+        self.assertEqual(self.lines("-i", "@site-packages", stdin=mapped), {"/lap/acme/x.py:1": (1, 8)})
 
     def test_what_becomes_equal_is_added_up(self):
         dumps.write(self.folder / "two.pickle", (2, 8, "/a/x.py:1"), (3, 8, "/b/x.py:1"))

@@ -49,6 +49,49 @@ class Load(ToolCase):
 
 
 class Content(Load):
+    def test_a_dump_is_the_same_whenever_its_file_was_written(self):
+        self.load("before.pickle")
+        os.utime(self.folder / "before.pickle", (1, 1))
+        self.load("before.pickle")
+        self.load("-", stdin=(self.folder / "before.pickle").read_bytes())
+        self.assertEqual(self.check(), 1)
+
+    def test_a_filtered_copy_is_a_series_of_its_own(self):
+        self.expect("snapcat", "-o", "s.snap", "before.pickle", "after.pickle")
+        self.load("s.snap")
+        before = self.ask("SELECT * FROM growth_line ORDER BY path, line")
+        self.load("-", stdin=self.expect("snapfilter", "-x", "*/pages.py", "s.snap"))
+        self.assertEqual(self.check(), 4)
+        self.assertEqual(self.ask("SELECT process, count(*) FROM snapshot GROUP BY 1"), [(1, 2), (2, 2)])
+        self.assertEqual(self.ask("SELECT * FROM growth_line WHERE process = 1 ORDER BY path, line"), before)
+
+    def test_deleted_by_hand(self):
+        self.load("before.pickle", "after.pickle")
+        for number in (2, 1):
+            with contextlib.closing(sqlite3.connect(self.folder / "a.db")) as db, db:
+                db.execute("PRAGMA foreign_keys = OFF")
+                db.execute("DELETE FROM snapshot WHERE id = ?", (number,))
+            self.assertEqual(self.check(), number - 1)
+        self.assertEqual([self.ask(f"SELECT count(*) FROM {table}")[0][0] for table in
+                          ("meta", "site", "line_total", "file_total", "function_total")], [0] * 5)
+        self.load("before.pickle", "after.pickle")
+        self.assertEqual(self.check(), 2)
+
+    def test_a_database_of_another_encoding_is_refused(self):
+        with contextlib.closing(sqlite3.connect(self.folder / "a.db")) as db, db:
+            db.execute("PRAGMA encoding = 'UTF-16'")
+            db.execute("CREATE TABLE t(x)")
+            db.execute("DROP TABLE t")
+        self.expect_failure("snapload", "a.db", "before.pickle", err="snapload: a.db: .*UTF-16.*UTF-8")
+
+    def test_sums_that_do_not_fit_leave_the_other_lines(self):
+        for number in (1, 2, 3):
+            self.write(f"{number}.pickle", (1, (1 << 61) - 1, "/srv/big.py:1"), (number, 100, "/srv/leak.py:2"),
+                       time=dumps.TIME + 60 * number)
+        self.load("1.pickle", "2.pickle", "3.pickle")
+        self.assertEqual(self.ask("SELECT path, growth_bytes FROM steady_growth"), [("/srv/leak.py", 200)])
+        self.assertEqual(self.ask("SELECT count(*) FROM growth_traceback"), [(2,)])
+
     def test_says_what_it_did(self):
         self.expect("snapcat", "-o", "s.snap", "before.pickle", "after.pickle")
         self.expect("snapload", "a.db", "before.pickle", "s.snap", out="",

@@ -142,17 +142,21 @@ class Store(unittest.TestCase):
 
     def test_real_and_golden_files_in_one_database(self):
         db = self.load(*FILES)
-        checked = set()
+        checked = 0
         for file in FILES:
             for number in range(1, 1 + len(json.loads(output_of("snapinfo", "--json", file))["members"])):
-                member = self.folder / "member.snap"
-                output_of("snapcat", "-o", member, f"{file}@{number}")
-                digest = json.loads(output_of("snapinfo", "--json", member))["members"][0]["digest"]
-                if digest not in checked:
-                    (found,), = db.execute("SELECT id FROM snapshot WHERE digest = ?", (digest,)).fetchall()
-                    self.check(db, found, f"{file}@{number}")
-                checked.add(digest)
-        self.assertEqual(db.execute("SELECT count(*) FROM snapshot").fetchall(), [(len(checked),)])
+                found = db.execute("SELECT id FROM snapshot WHERE source = ? AND member = ?",
+                                   (str(file), number)).fetchall()
+                if not found:  # another file has the same content
+                    done = subprocess.run([BIN / "snapload", self.folder / "a.db", f"{file}@{number}"], check=True,
+                                          stderr=subprocess.PIPE)
+                    self.assertTrue(done.stderr.endswith(b"1 there already\n"), done.stderr)
+                    continue
+                ((identity,),) = found
+                self.check(db, identity, f"{file}@{number}")
+                checked += 1
+        self.assertGreater(checked, 20)
+        self.assertEqual(db.execute("SELECT count(*) FROM snapshot").fetchall(), [(checked,)])
 
     def test_random_snapshots(self):
         rng = random.Random(4)

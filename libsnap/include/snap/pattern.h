@@ -21,7 +21,8 @@ SNAP_API void snap_presets_free(struct snap_presets *presets); /* takes NULL */
 
 /* Adds a preset `name` (letters, digits, '-', '_', '.'; without the '@'), or replaces one. `text` has a
  * pattern a line, as snap_pattern_glob reads it; '!' before it takes away what it matches, wherever the
- * line stands; blank lines and lines that begin with '#' do not count. SNAP_ERR_INVALID with the number
+ * line stands; blank lines and lines that begin with '#' do not count,
+ * nor do blanks at either end of a line. SNAP_ERR_INVALID with the number
  * of the line. */
 SNAP_API enum snap_status snap_presets_add(struct snap_presets *presets, const char *name, const char *text,
                                            size_t size, struct snap_error *err);
