@@ -8,12 +8,13 @@ import unittest
 import dumps
 from running import BIN, ToolCase
 
-TOOLS = ("snapcat", "snapdiff", "snapfilter", "snapinfo", "snapload", "snaptop")
+TOOLS = ("snapcat", "snapdiff", "snapfilter", "snapinfo", "snapload", "snaptop", "snaptrend")
+EVERY_TOOL = TOOLS
 
 
 class Options(ToolCase):
     def test_help(self):
-        for tool in TOOLS:
+        for tool in EVERY_TOOL:
             for option in ("-h", "--help"):
                 with self.subTest(tool=tool, option=option):
                     text = self.expect(tool, option).decode()
@@ -25,7 +26,7 @@ class Options(ToolCase):
                     self.assertIn("Examples:", lines)
 
     def test_help_names_what_the_tool_takes_and_nothing_else(self):
-        for tool in TOOLS:
+        for tool in EVERY_TOOL:
             options = [
                 word
                 for line in self.expect(tool, "--help").decode().partition("\nExamples:")[0].splitlines()
@@ -39,7 +40,7 @@ class Options(ToolCase):
                     self.assertNotIn("there is no option", result.err)
 
     def test_version(self):
-        for tool in TOOLS:
+        for tool in EVERY_TOOL:
             for option in ("-V", "--version"):
                 self.assertRegex(
                     self.expect(tool, option).decode(),

@@ -7,7 +7,7 @@ import dumps
 import extension
 from running import ROOT, ToolCase
 
-TOOLS = ("snapcat", "snapdiff", "snapfilter", "snapinfo", "snapload", "snaptop")
+TOOLS = ("snapcat", "snapdiff", "snapfilter", "snapinfo", "snapload", "snaptop", "snaptrend")
 PAGES = [*(f"cmd/{tool}.1" for tool in TOOLS), "schema/snap.7"]
 SQLITE_PAGE = "schema/snap_sqlite.3"
 

@@ -67,6 +67,8 @@ COMMANDS = [
     "snaptop -c --json 0 diff.snap",
     "snaptop -g filename --tsv 0 b.pickle",
     "snaptop --format tracemalloc -g traceback 3 series.snap@2",
+    "snaptrend --no-source 0 series.snap a.pickle b.snap",
+    "snaptrend --json 0 a.snap b.snap",
     "snapinfo series.snap",
     "snapinfo --check --json series.snap",
     "snapinfo --salvage -o OUT cut.snap",

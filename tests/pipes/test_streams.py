@@ -28,6 +28,8 @@ WRITERS = (
     "snapinfo --salvage series.snap",
     "snaptop --help",
     "snaptop --version",
+    "snaptrend before.pickle after.pickle",
+    "snaptrend --json before.pickle after.pickle",
 )
 
 
@@ -68,7 +70,7 @@ class Streams(ToolCase):
         self.assertNotIn("c.snap", self.files())
 
     def test_closed_input(self):
-        for tool in ("snapcat", "snapdiff", "snapfilter", "snapinfo", "snaptop"):
+        for tool in ("snapcat", "snapdiff", "snapfilter", "snapinfo", "snaptop", "snaptrend"):
             result = self.shell(f"{tool} <&-")
             self.assertEqual((result.status, result.out), (2, b""))
             self.assertEqual(
@@ -76,13 +78,13 @@ class Streams(ToolCase):
             )
 
     def test_input_is_a_folder(self):
-        for tool in ("snapcat", "snapdiff", "snapfilter", "snapinfo", "snaptop"):
+        for tool in ("snapcat", "snapdiff", "snapfilter", "snapinfo", "snaptop", "snaptrend"):
             result = self.shell(f"{tool} </")
             self.assertEqual((result.status, result.out), (2, b""))
             self.assertEqual(result.err, f"{tool}: standard input: cannot read: it is a directory\n")
 
     def test_input_is_the_null_device(self):
-        for tool in ("snapcat", "snapdiff", "snapfilter", "snapinfo", "snaptop"):
+        for tool in ("snapcat", "snapdiff", "snapfilter", "snapinfo", "snaptop", "snaptrend"):
             result = self.shell(f"{tool} </dev/null")
             self.assertEqual((result.status, result.out), (2, b""))
             self.assertRegex(result.err, rf"\A{tool}: standard input: (offset 0: )?.*\n\Z")

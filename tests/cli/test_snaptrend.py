@@ -1,0 +1,195 @@
+"""snaptrend: what leaks in a series, in each form; how it reads series and processes, and how it ends."""
+
+import json
+import unittest
+
+import dumps
+from running import ToolCase
+
+MAIN = "/srv/app/main.py:7"
+LEAK = f"{MAIN} /srv/app/shop/client.py:31 /usr/lib/python3.11/json/decoder.py:353"
+CACHE = f"{MAIN} /srv/app/shop/pages.py:12"
+FIELDS = ["rank", "verdict", "score", "rate_bytes_per_hour", "rate_low", "rate_high", "growth_bytes"]
+FIELDS += ["share_traced", "share_rss", "first_seen", "traceback", "series"]
+
+
+def sites(i):
+    return (
+        (100 + 20 * i, 1000, LEAK),
+        (min(200, 50 * i + 1), 1000, CACHE),
+        (500, 1000, MAIN),
+        (10 * i + 1, 100, "/srv/app/main.py:9 /usr/lib/python3.11/tracemalloc.py:423"),
+    )
+
+
+class TrendCase(ToolCase):
+    def write(self, count, start=0, prefix="s"):
+        names = []
+        for i in range(count):
+            names.append(f"{prefix}{i:02}.pickle")
+            dumps.write(self.folder / names[-1], *sites(i), time=dumps.TIME + start + 600 * i)
+        return names
+
+    def series(self, name, names, **metadata):
+        """One .snap of dumps, each with metadata; a value may be a function of its number."""
+        parts = []
+        for i, dump in enumerate(names):
+            part = f"{name}-{i}.snap"
+            sets = [f"{key}={value(i) if callable(value) else value}" for key, value in metadata.items()]
+            options = [word for pair in sets for word in ("--set", pair.replace("__", "."))]
+            self.expect("snapcat", "-o", part, *options, dump)
+            parts.append(part)
+        self.expect("snapcat", "-o", name, *parts)
+        return name
+
+    def ask(self, *argv, **options):
+        return json.loads(self.expect("snaptrend", "--json", *argv, **options))
+
+
+class Suspects(TrendCase):
+    def test_json(self):
+        told = self.ask("0", *self.write(12))
+        self.assertEqual((told["v"], told["snapshots"], told["leaks"]), (1, 12, 1))
+        self.assertEqual((told["from"], told["hours"]), ("2023-11-14T22:13:20.000Z", 1.83333))
+        self.assertEqual(told["tracer_stacks_bytes"], {"first": 100, "last": 11100, "growth": 11000})
+        self.assertEqual(told["leaked_bytes"], 220000)
+        self.assertEqual(told["rss_bytes"]["growth"], None)
+        leak, cache = told["rows"]
+        self.assertLessEqual(set(FIELDS), set(leak))
+        self.assertEqual((leak["rank"], leak["verdict"]), (1, "leak"))
+        self.assertEqual(leak["blame"], {"file": "/srv/app/shop/client.py", "line": 31})
+        self.assertEqual(leak["traceback"], [{"file": "/srv/app/main.py", "line": 7}, leak["blame"]])
+        self.assertEqual(leak["largest_traceback"][-1]["line"], 353)
+        self.assertEqual(leak["series"], [1000 * (100 + 20 * i) for i in range(12)])
+        self.assertEqual((leak["rate_bytes_per_hour"], leak["rate_low"], leak["rate_high"]), (120000,) * 3)
+        self.assertEqual((leak["growth_bytes"], leak["growth_blocks"], leak["block_size"]), (220000, 220, 1000))
+        self.assertEqual((leak["first_seen"], leak["share_rss"], leak["family"]), (1, None, 1))
+        self.assertEqual((cache["verdict"], cache["blame"]["line"]), ("filling", 12))
+
+    def test_n_counts_rows(self):
+        names = self.write(12)
+        self.assertEqual(len(self.ask("1", *names)["rows"]), 1)
+        self.assertEqual(self.ask("1", *names)["suspects"], 2)
+        self.assertEqual(len(self.ask(*names)["rows"]), 2)
+
+    def test_tsv(self):
+        lines = self.expect("snaptrend", "--tsv", *self.write(12)).decode().splitlines()
+        self.assertTrue(lines[0].startswith("#rank\tverdict\tscore\trate_bytes_per_hour\t"))
+        rows = [dict(zip(lines[0][1:].split("\t"), line.split("\t"), strict=True)) for line in lines[1:]]
+        self.assertEqual([row["verdict"] for row in rows], ["leak", "filling"])
+        self.assertEqual(rows[0]["traceback"], "/srv/app/main.py:7;/srv/app/shop/client.py:31")
+        self.assertEqual(rows[0]["share_rss"], "\\N")
+
+    def test_table(self):
+        source = self.folder / "srv/app/shop/client.py"
+        source.parent.mkdir(parents=True)
+        source.write_text("\n" * 30 + "    kept.append(json.loads(text))\n")
+        text = self.expect("snaptrend", "--source-root", "srv/..", *self.write(12)).decode()
+        self.assertIn("snapshots 12 in 1 h 50 min, 2023-11-14 22:13:20 → 2023-11-15 00:03:20 UTC", text)
+        self.assertIn("#1 leak  +117 KiB/h (117 KiB to 117 KiB)", text)
+        self.assertIn("▁▁▂▃▃▄▅▆▆▇██", text)
+        self.assertIn("kept.append(json.loads(text))", text)
+        self.assertIn("What grew or swung and is no leak:", text)
+        self.assertLessEqual(max(map(len, text.splitlines())), 80)
+
+    def test_names_cannot_steer_the_terminal(self):
+        for i in range(10):
+            dumps.write(self.folder / f"x{i}.pickle", (10 + 9 * i, 1000, [("/srv/\x1b[2J.py:1")]), time=dumps.TIME + i)
+        text = self.expect("snaptrend", *(f"x{i}.pickle" for i in range(10)))
+        self.assertNotIn(b"\x1b", text)
+        self.assertIn(b"\\x1b[2J.py:1", text)
+
+    def test_few_snapshots(self):
+        for count in (2, 3):
+            names = self.write(count)
+            told = self.ask(*names)
+            self.assertEqual(told["leaks"], 0)
+            self.assertEqual({row["verdict"] for row in told["rows"]}, {"unclear"})
+            self.expect("snaptrend", "--exit-code", "--json", *names)
+            self.assertIn("no leak", self.expect("snaptrend", *names).decode())
+
+
+class Reading(TrendCase):
+    def test_order_is_that_of_time(self):
+        names = self.write(12)
+        told = self.expect("snaptrend", "--json", *names)
+        self.expect("snaptrend", "--json", *reversed(names), out=told)
+
+    def test_series_and_members(self):
+        names = self.write(12)
+        self.expect("snapcat", "-o", "all.snap", *names)
+        told = self.ask("all.snap")
+        self.assertEqual(told, self.ask(*names))
+        self.assertEqual(self.ask("all.snap@1", "all.snap@-1")["snapshots"], 2)
+
+    def test_processes(self):
+        names = self.write(12)
+        one = self.series("one.snap", names, pid="1", host="h")
+        two = self.series("two.snap", names, pid="2", host="h")
+        told = self.ask(one, two)
+        self.assertEqual([(p["pid"], p["leaks"]) for p in told["processes"]], [("1", 1), ("2", 1)])
+        self.assertEqual([(r["process"], r["processes"]) for r in told["rows"][:2]], [(0, 2), (1, 2)])
+        self.assertIn("leaks in 2 of 2 processes", self.expect("snaptrend", one, two).decode())
+
+    def test_failures(self):
+        names = self.write(3)
+        self.expect("snapdiff", "-o", "diff.snap", *names[:2])
+        self.expect_failure("snaptrend", "diff.snap", err="snaptrend: diff.snap: it is a diff: .*")
+        self.expect_failure("snaptrend", names[0], err="snaptrend: there is one snapshot: a trend needs at least two")
+        self.expect_failure("snaptrend", "none.snap", err="snaptrend: none.snap: .*")
+        self.expect_failure(
+            "snaptrend",
+            "--per",
+            "label.requests",
+            *names,
+            err=r"snaptrend: s00\.pickle: snapshot 1 has no metadata key label\.requests",
+        )
+
+
+class Options(TrendCase):
+    def test_per(self):
+        series = self.series("s.snap", self.write(12), label__requests=lambda i: 100 * i)
+        told = self.ask("--per", "label.requests", series)
+        self.assertEqual((told["counter"], told["count"]), ("label.requests", 1100))
+        self.assertEqual((told["rows"][0]["bytes_per_count"], told["rows"][0]["blocks_per_count"]), (200, 0.2))
+
+    def test_limit(self):
+        series = self.series("s.snap", self.write(12), rss_bytes=lambda i: 1000000 + 60000 * i)
+        limit = self.ask("--limit", "2020000", series)["limit"]
+        self.assertEqual((limit["bytes"], limit["of"], limit["hours"]), (2020000, "rss", 1))
+        self.assertIn("of RSS in 1 h", self.expect("snaptrend", "--limit", "2020000", series).decode())
+        self.assertEqual(self.ask("--limit", "1K", series)["limit"]["hours"], 0)
+        self.assertIsNone(self.ask(series)["limit"]["bytes"])
+        contained = self.series("c.snap", self.write(12), cgroup_limit_bytes="3000000")
+        self.assertEqual(self.ask(contained)["limit"]["of"], "traced")
+
+    def test_exit_code(self):
+        names = self.write(12)
+        self.expect("snaptrend", "--exit-code", "--json", *names, status=1)
+        steady = [f"c{i}.pickle" for i in range(10)]
+        for i, name in enumerate(steady):
+            dumps.write(self.folder / name, (500, 1000, MAIN), time=dumps.TIME + i)
+        self.expect("snaptrend", "--exit-code", *steady)
+
+    def test_baseline(self):
+        names = self.write(12)
+        base = self.folder / "known"
+        base.write_text("# what we know\n\n*/shop/client.py:31  2999-12-31  known to Ann\n")
+        row = self.ask("--baseline", "known", "--exit-code", *names)["rows"][0]
+        self.assertEqual(row["accepted"], {"reason": "known to Ann", "until": "2999-12-31", "expired": False})
+        self.assertIn("accepted until 2999-12-31: known to Ann", self.expect("snaptrend", "--baseline", "known", *names).decode())
+        base.write_text("*/shop/client.py 2020-01-01 known to Ann\n")
+        told = self.run_tool("snaptrend", "--baseline", "known", "--exit-code", "--json", *names)
+        self.assertEqual((told.status, json.loads(told.out)["rows"][0]["accepted"]["expired"]), (1, True))
+        for line, said in {
+            "*.py": "line 1: behind the pattern there must be a last day, YYYY-MM-DD, and a reason",
+            "*.py tomorrow x": "line 1: behind the pattern there must be a last day, YYYY-MM-DD, and a reason",
+            "*.py 2030-01-01": "line 1: the reason is missing",
+            "@nothing 2030-01-01 x": "line 1: .*",
+        }.items():
+            base.write_text(line + "\n")
+            self.expect_failure("snaptrend", "--baseline", "known", *names, err=f"snaptrend: known: {said}")
+
+
+if __name__ == "__main__":
+    unittest.main()
