@@ -12,11 +12,12 @@
 VERSION := 0.1.0
 SONAME  := libsnap.so.0
 
-TOOLS := snapcat snapinfo snapdiff snapfilter snapload snaptop snaptrend
+TOOLS := snapcat snapinfo snapdiff snapfilter snapload snaptop snaptrend snaprun snaptake
 
 PREFIX     ?= /usr/local
 bindir     := $(PREFIX)/bin
 libdir     := $(PREFIX)/lib
+agentdir   := $(libdir)/snaptools
 includedir := $(PREFIX)/include
 mandir     := $(PREFIX)/share/man
 docdir     := $(PREFIX)/share/doc/snaptools
@@ -69,6 +70,7 @@ headers       := $(wildcard libsnap/include/snap/*.h)
 lib_sources   := $(wildcard libsnap/*.c libsnap/*/*.c)
 front_sources := $(wildcard cmd/frontend/*.c)
 sqlite_sources := $(wildcard libsnap/store/extension/*.c)
+agent_sources := $(wildcard cmd/capture/*.c)
 unit_sources  := $(wildcard tests/unit/test_*.c)
 fuzz_sources  := $(wildcard tests/fuzz/fuzz_*.c)
 aid_sources   := $(wildcard tests/oracle/*.c tests/bench/*.c tests/leakbench/*.c)
@@ -88,6 +90,7 @@ static := $(BUILD)/lib/libsnap.a
 shared := $(BUILD)/lib/libsnap.so.$(VERSION)
 shared_links := $(BUILD)/lib/$(SONAME) $(BUILD)/lib/libsnap.so
 sqlite_extension := $(BUILD)/lib/libsnap_sqlite.so
+agent := $(BUILD)/lib/snaptools/snapcapture.so $(BUILD)/lib/snaptools/sitecustomize.py
 
 .PHONY: all test-programs fuzz-programs demo check test lint bench leakbench fuzz install uninstall clean FORCE
 .DELETE_ON_ERROR:
@@ -95,7 +98,7 @@ sqlite_extension := $(BUILD)/lib/libsnap_sqlite.so
 MAKEFLAGS += --no-builtin-rules
 export PYTHONDONTWRITEBYTECODE := 1
 
-all: $(tools) $(static) $(shared) $(shared_links) $(sqlite_extension) $(BUILD)/lib/pkgconfig/snap.pc
+all: $(tools) $(agent) $(static) $(shared) $(shared_links) $(sqlite_extension) $(BUILD)/lib/pkgconfig/snap.pc
 
 # --- objects ------------------------------------------------------------------------------------
 
@@ -177,6 +180,20 @@ $(tools): $(BUILD)/bin/%: $(BUILD)/obj/cmd/%.o $(front_objects) $(fault_objects)
 	@mkdir -p $(@D)
 	$(link) -pie $(fault_flags) -o $@ $^ $(LIBS)
 
+# Both speak the words of the requests.
+$(BUILD)/bin/snaptake: $(BUILD)/obj/cmd/capture/requests.o $(BUILD)/obj/cmd/capture/descriptors.o
+
+# --- capture ------------------------------------------------------------------------------------
+
+# Loaded by Python, which shows its own functions; has the archive within, and shows nothing of it.
+$(BUILD)/lib/snaptools/snapcapture.so: $(call object,$(agent_sources)) $(static)
+	@mkdir -p $(@D)
+	$(link) -shared -pthread -Wl,--exclude-libs,ALL -o $@ $^ $(LIBS) -ldl
+
+$(BUILD)/lib/snaptools/sitecustomize.py: cmd/capture/sitecustomize.py
+	@mkdir -p $(@D)
+	cp $< $@
+
 # --- test programs ------------------------------------------------------------------------------
 
 test-programs: $(units) $(aids) $(fuzzers) $(if $(filter asan,$(VARIANT)),,$(BUILD)/tests/fault.so)
@@ -257,6 +274,8 @@ install: all
 	ln -sf $(notdir $(shared)) $(DESTDIR)$(libdir)/$(SONAME)
 	ln -sf $(notdir $(shared)) $(DESTDIR)$(libdir)/libsnap.so
 	$(call pkgconfig,$(PREFIX),$(libdir),$(includedir)) >$(DESTDIR)$(libdir)/pkgconfig/snap.pc
+	install -d $(DESTDIR)$(agentdir)
+	install -m 644 $(agent) $(DESTDIR)$(agentdir)
 	install -m 644 $(headers) $(DESTDIR)$(includedir)/snap
 	install -m 644 $(wildcard README.md LICENSE schema/*.md schema/*.sql) $(DESTDIR)$(docdir)
 	for page in $(man_pages); do \
@@ -268,7 +287,7 @@ install: all
 uninstall:
 	rm -f $(TOOLS:%=$(DESTDIR)$(bindir)/%)
 	rm -f $(addprefix $(DESTDIR)$(libdir)/,libsnap.a libsnap.so $(SONAME) $(notdir $(shared) $(sqlite_extension)) pkgconfig/snap.pc)
-	rm -rf $(DESTDIR)$(includedir)/snap $(DESTDIR)$(docdir)
+	rm -rf $(DESTDIR)$(includedir)/snap $(DESTDIR)$(docdir) $(DESTDIR)$(agentdir)
 	for page in $(man_pages); do rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
 
 clean:

@@ -3,7 +3,8 @@
 
 A test program (BUILD/tests/*/*) ends with such a line of its own; a Python file (tests/*/test_*.py) is
 run by unittest, one process a file, and its methods are counted. A skipped test has not passed, so it
-counts as failed; so does a program that crashes, hangs, or tests nothing.
+counts as failed; so does a program that crashes, hangs, or tests nothing. What a machine has not got, such
+as another interpreter, is named in lines "not run: …", which are always shown.
 
 Python tests find in the environment: SNAP_BIN (folder of the tools), SNAP_BUILD (build folder),
 SNAP_VARIANT (plain, asan or clang), SNAP_ROOT (the source tree).
@@ -197,6 +198,8 @@ def main():
             job_passed, job_failed, seconds, text = result
             if job_failed or args.v:
                 print(text, end="" if text.endswith("\n") else "\n")
+            elif "\nnot run: " in f"\n{text}":
+                print("".join(f"{line}\n" for line in text.splitlines() if line.startswith("not run: ")), end="")
             print(f"{'FAILED' if job_failed else 'ok':6} {job.title}: {job_passed} passed, {job_failed} failed,"
                   f" {seconds:.1f} s", flush=True)
             passed += job_passed

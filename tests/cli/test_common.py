@@ -9,7 +9,8 @@ import dumps
 from running import BIN, ToolCase
 
 TOOLS = ("snapcat", "snapdiff", "snapfilter", "snapinfo", "snapload", "snaptop", "snaptrend")
-EVERY_TOOL = TOOLS
+# Those, and what takes no snapshots as operands.
+EVERY_TOOL = (*TOOLS, "snaprun", "snaptake")
 
 
 class Options(ToolCase):

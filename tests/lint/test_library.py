@@ -65,6 +65,13 @@ class Symbols(unittest.TestCase):
         lines = output_of("nm", "-D", "--defined-only", LIB / "libsnap_sqlite.so").splitlines()
         self.assertEqual([line.split()[-1] for line in lines], ["sqlite3_snapsqlite_init"])
 
+    def test_agent_exports_its_entry_only_and_needs_little(self):
+        agent = LIB / "snaptools/snapcapture.so"
+        lines = output_of("nm", "-D", "--defined-only", agent).splitlines()
+        self.assertEqual([line.split()[-1] for line in lines], ["PyInit_snapcapture"])
+        needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", output_of("readelf", "-d", agent)))
+        self.assertLessEqual(needed, {"libzstd.so.1", "libz.so.1", "libc.so.6", "libpthread.so.0", "libdl.so.2"})
+
     def test_shared_library_knows_its_name_and_needs(self):
         dynamic = output_of("readelf", "-d", LIB / "libsnap.so")
         self.assertIn("[libsnap.so.0]", dynamic)
@@ -151,12 +158,21 @@ class Rooms(unittest.TestCase):
     def test_tools_see_public_headers_and_their_front_end(self):
         for path in sorted((ROOT / "cmd").rglob("*.[ch]")):
             if "capture" in path.parts:
-                continue
+                continue  # below
             with self.subTest(file=str(path.relative_to(ROOT))):
                 for name in includes_of(path)[0]:
+                    if (path.name, name) == ("snaptake.c", "capture/requests.h"):
+                        continue  # the words that it and the agent speak
                     local = {(path.parent / name).resolve(), (ROOT / "cmd" / name).resolve()}
                     front = (ROOT / "cmd/frontend").resolve()
                     self.assertTrue(any(p.is_file() and p.parent == front for p in local), name)
+
+    def test_agent_sees_public_headers_and_itself(self):
+        for path in sorted((ROOT / "cmd/capture").glob("*.[ch]")):
+            with self.subTest(file=path.name):
+                for name in includes_of(path)[0]:
+                    self.assertTrue((path.parent / name).is_file(), name)
+                self.assertNotIn("Python.h", path.read_text().replace("no Python.h", ""))
 
     def test_files_are_named_for_what_they_are(self):
         for path in sorted(ROOT.glob("libsnap/**/*.[ch]")) + sorted(ROOT.glob("cmd/**/*.[ch]")):

@@ -1,0 +1,583 @@
+/* Triggers, and the one place of the agent's state; see agent.h.
+ *
+ * Locks. What the agent remembers is read and changed with the GIL, but for the series, which belongs to
+ * whoever holds `busy`. That is taken only without the GIL, so nobody waits for it who could keep its
+ * holder waiting. The child of a fork finds both as they were and resets them: the thread that held
+ * `busy` is not there, and what it was writing goes with the parent. */
+#define _GNU_SOURCE
+#include "agent.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "descriptors.h"
+#include "process.h"
+#include "requests.h"
+#include "series.h"
+#include "snapshot.h"
+
+enum {
+	CHECK_MS = 60000,       /* how long the thread sleeps without looking after its descriptors */
+	CHILD_WAIT_MS = 100,    /* children that exec another program are gone by then */
+	REQUEST_WAIT_MS = 2000, /* for a request to be spoken, and for an answer to be taken */
+};
+
+static struct agent {
+	struct agent_options options;
+	bool runs, has_hooks;
+	bool forked; /* set by the system's hook at fork; Python's may not come */
+	unsigned generation;
+	struct timespec start;
+	char program[256];
+	struct snapshot_roots roots;
+
+	pthread_mutex_t busy;
+	struct series series;
+	unsigned dropped;
+	bool told; /* that a snapshot was lost */
+
+	pthread_t thread;
+	bool has_thread;
+	atomic_int thread_id;       /* the system's; 0 = it has not begun */
+	unsigned threads_begun;     /* numbers them */
+	atomic_uint wanted;         /* the number of the one that is to run; 0 = none */
+	atomic_bool thread_works;   /* it takes a snapshot, or waits for the GIL to do so */
+	bool paused;                /* there is none while the process forks */
+	bool in_child;              /* the thread begins in the child of a fork */
+	int64_t due;                /* when the next interval ends */
+	struct descriptor wake[2]; /* the thread reads from the first */
+	struct descriptor listener; /* the thread's own */
+	char socket_path[REQUESTS_PATH_MAX];
+} agent;
+
+/* --- saying what went wrong --- */
+
+static void tell(const char *sentence)
+{
+	char line[1024];
+	int size = snprintf(line, sizeof line, "snapcapture[%ld]: %s; the program goes on\n", (long)getpid(), sentence);
+	if (size < 0)
+		return;
+	for (char *c = line; c < line + strlen(line) - 1; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	if (write(STDERR_FILENO, line, strlen(line)) < 0)
+		errno = 0;
+}
+
+/* Once in a process. */
+static void lose(struct agent_result *result, const struct snap_error *err, const char *path)
+{
+	int size = snprintf(result->why, sizeof result->why, "%s%s%s", path, path[0] != '\0' ? ": " : "", err->message);
+	if (size < 0)
+		result->why[0] = '\0';
+	agent.dropped++;
+	if (!agent.told)
+		tell(result->why);
+	agent.told = true;
+}
+
+/* --- a series and its lock --- */
+
+static void reset_lock(void)
+{
+	pthread_mutexattr_t kind;
+	pthread_mutexattr_init(&kind);
+	/* A thread that locks twice is told so. */
+	pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_ERRORCHECK);
+	pthread_mutex_init(&agent.busy, &kind);
+	pthread_mutexattr_destroy(&kind);
+}
+
+static void begin_series(void)
+{
+	reset_lock();
+	agent.series.stem[0] = '\0';
+	agent.series.variant = agent.series.last = agent.series.oldest = agent.series.standing = 0;
+	agent.series.fd = -1;
+	agent.dropped = 0;
+	agent.told = false;
+	agent.start = process_start_time();
+}
+
+/* Children that Python knows nothing of are found out late. */
+static void notice_fork(void)
+{
+	if (!agent.forked)
+		return;
+	agent.forked = false;
+	agent.generation++;
+	begin_series();
+}
+
+/* --- a snapshot --- */
+
+static bool lock(void)
+{
+	void *state = py.PyEval_SaveThread();
+	int result = pthread_mutex_lock(&agent.busy);
+	py.PyEval_RestoreThread(state);
+	return result == 0;
+}
+
+/* "app" of /srv/app.py, "gunicorn" of …/gunicorn/__main__.py, "python" where there is no script. */
+static void find_program(void)
+{
+	char script[PATH_MAX];
+	if (!python_script(script, sizeof script) || script[0] == '\0' || script[0] == '-')
+		strcpy(script, "python");
+	char *slash = strrchr(script, '/'), *name = slash != NULL ? slash + 1 : script;
+	if (slash != NULL && strcmp(name, "__main__.py") == 0) {
+		*slash = '\0';
+		slash = strrchr(script, '/');
+		name = slash != NULL ? slash + 1 : script;
+	}
+	size_t size = strlen(name);
+	if (size > 3 && strcmp(name + size - 3, ".py") == 0)
+		size -= 3;
+	snprintf(agent.program, sizeof agent.program, "%.*s", (int)size, name);
+}
+
+static void name_series(void)
+{
+	char stamp[PROCESS_STAMP_SIZE];
+	find_program();
+	process_stamp(stamp, &agent.start);
+	series_name(&agent.series, agent.program, stamp, (long)getpid());
+}
+
+/* With the GIL and `busy`. */
+static enum snap_status collect_traces(enum trigger trigger, const char *label, bool collect,
+				       struct snap_builder **builder, struct snap_error *err)
+{
+	static const char *const names[] = {[TRIGGER_CODE] = "code",
+					    [TRIGGER_EXIT] = "exit",
+					    [TRIGGER_INTERVAL] = "interval",
+					    [TRIGGER_REQUEST] = "request"};
+	const struct agent_options *options = &agent.options;
+	if (!agent.runs)
+		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "the capture has ended");
+	if (agent.series.stem[0] == '\0')
+		name_series();
+	const struct occasion occasion = {.trigger = names[trigger],
+					  .program = agent.program,
+					  .roots = &agent.roots,
+					  .label = label,
+					  .start = agent.start,
+					  .number = agent.series.last + 1,
+					  .dropped = agent.dropped,
+					  .generation = agent.generation,
+					  .own_threads = agent.has_thread ? 1 : 0,
+					  .collect = collect || options->collect};
+	return snapshot_collect(builder, &occasion, err);
+}
+
+/* With `busy` and without the GIL. */
+static enum snap_status write_file(struct snap_builder *builder, char path[PATH_MAX], struct snap_error *err)
+{
+	struct snap_snapshot *snapshot = NULL;
+	enum snap_status status = snap_builder_finish(builder, &snapshot, err);
+	if (status == SNAP_OK)
+		status = series_write(&agent.series, snapshot, path, err);
+	snap_snapshot_free(snapshot);
+	return status;
+}
+
+void agent_take(enum trigger trigger, const char *label, bool collect, struct agent_result *result)
+{
+	struct snap_builder *builder = NULL;
+	struct snap_error err = {.status = SNAP_OK};
+	char path[PATH_MAX] = "";
+	*result = (struct agent_result){.written = false};
+	notice_fork();
+	/* Collecting garbage runs the program's code, which may come back here. */
+	if (!lock()) {
+		strcpy(result->why, "a snapshot is being taken already");
+		return;
+	}
+	if (agent.options.limit > 0 && agent.series.last >= agent.options.limit) {
+		snprintf(result->why, sizeof result->why, "the limit of %u snapshots is reached", agent.options.limit);
+		pthread_mutex_unlock(&agent.busy);
+		return;
+	}
+	enum snap_status status = collect_traces(trigger, label, collect, &builder, &err);
+	void *state = py.PyEval_SaveThread();
+	if (status == SNAP_OK)
+		status = write_file(builder, path, &err);
+	snap_builder_free(builder);
+	if (status == SNAP_OK) {
+		result->written = true;
+		memcpy(result->path, path, sizeof path);
+	} else {
+		lose(result, &err, path);
+	}
+	pthread_mutex_unlock(&agent.busy);
+	py.PyEval_RestoreThread(state);
+}
+
+/* --- the thread --- */
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A tenth more or less, so that the workers of one service do not all stop at once. */
+static int64_t next_time(void)
+{
+	uint32_t random = UINT32_MAX / 2;
+	if (agent.options.every <= 0)
+		return INT64_MAX;
+	if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
+		errno = 0;
+	return now_ms() + (int64_t)(agent.options.every * 1000 * (0.9 + 0.2 * (double)random / UINT32_MAX));
+}
+
+static void take_from_thread(unsigned number, enum trigger trigger, bool collect, struct agent_result *result)
+{
+	*result = (struct agent_result){.why = "the program is about to fork or to end"};
+	if (atomic_load(&agent.wanted) != number || !py.Py_IsInitialized() || py.is_finalizing())
+		return;
+	atomic_store(&agent.thread_works, true);
+	int state = py.PyGILState_Ensure();
+	if (atomic_load(&agent.wanted) == number)
+		agent_take(trigger, NULL, collect, result);
+	py.PyGILState_Release(state);
+	atomic_store(&agent.thread_works, false);
+}
+
+static bool wait_for(int fd, short events)
+{
+	struct pollfd waited = {.fd = fd, .events = events};
+	return poll(&waited, 1, REQUEST_WAIT_MS) > 0;
+}
+
+static void answer(int connection, const struct agent_result *result)
+{
+	char text[PATH_MAX + 2];
+	int size = snprintf(text, sizeof text, "%c%s", result->written ? REQUESTS_DONE : REQUESTS_FAILED,
+			    result->written ? result->path : result->why);
+	/* So little fits into the socket at once. */
+	if (size > 0 && wait_for(connection, POLLOUT) &&
+	    send(connection, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1,
+		 MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		errno = 0;
+}
+
+static void serve(unsigned number, int connection)
+{
+	struct agent_result result;
+	char line[REQUESTS_LINE_MAX] = "";
+	size_t used = 0;
+	while (used < sizeof line - 1 && strchr(line, '\n') == NULL) {
+		ssize_t got = wait_for(connection, POLLIN)
+				      ? recv(connection, line + used, sizeof line - 1 - used, MSG_DONTWAIT)
+				      : -1;
+		if (got <= 0)
+			return;
+		used += (size_t)got;
+		line[used] = '\0';
+	}
+	bool collect = strcmp(line, REQUESTS_COLLECT) == 0;
+	if (collect || strcmp(line, REQUESTS_PLAIN) == 0) {
+		take_from_thread(number, TRIGGER_REQUEST, collect, &result);
+	} else {
+		result.written = false;
+		strcpy(result.why, "the request is not understood");
+	}
+	answer(connection, &result);
+}
+
+static void accept_request(unsigned number)
+{
+	if (!descriptor_is_ours(&agent.listener))
+		return;
+	struct descriptor connection = descriptor_new(accept4(agent.listener.fd, NULL, NULL, SOCK_CLOEXEC));
+	if (connection.fd < 0) {
+		/* No descriptor is left, and the request still waits. */
+		const struct timespec pause = {.tv_nsec = 100000000};
+		nanosleep(&pause, NULL);
+		return;
+	}
+	if (requests_allowed(connection.fd))
+		serve(number, connection.fd);
+	descriptor_close(&connection);
+}
+
+/* The program may have closed it with all it did not know. */
+static void listen_again(void)
+{
+	if (!descriptor_is_ours(&agent.listener))
+		agent.listener = descriptor_new(requests_listen(agent.socket_path));
+}
+
+static void sleep_until(unsigned number, int64_t when)
+{
+	int64_t now = now_ms(), span = when > now ? when - now : 0;
+	struct pollfd waited[2] = {{.fd = -1, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+	if (descriptor_is_ours(&agent.wake[0]))
+		waited[0].fd = agent.wake[0].fd;
+	if (descriptor_is_ours(&agent.listener))
+		waited[1].fd = agent.listener.fd;
+	if (poll(waited, 2, span < CHECK_MS ? (int)span : CHECK_MS) > 0 && (waited[1].revents & POLLIN) != 0)
+		accept_request(number);
+}
+
+static void *run(void *argument)
+{
+	unsigned number = (unsigned)(uintptr_t)argument;
+	atomic_store(&agent.thread_id, (int)syscall(SYS_gettid));
+	if (agent.in_child)
+		sleep_until(number, now_ms() + CHILD_WAIT_MS);
+	while (atomic_load(&agent.wanted) == number) {
+		listen_again();
+		sleep_until(number, agent.due);
+		if (now_ms() >= agent.due && atomic_load(&agent.wanted) == number) {
+			struct agent_result result;
+			take_from_thread(number, TRIGGER_INTERVAL, false, &result);
+			agent.due = next_time();
+		}
+	}
+	return NULL;
+}
+
+static bool start_thread(void)
+{
+	int pair[2];
+	sigset_t all, before;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return false;
+	agent.wake[0] = descriptor_new(pair[0]);
+	agent.wake[1] = descriptor_new(pair[1]);
+	unsigned number = ++agent.threads_begun;
+	atomic_store(&agent.wanted, number);
+	atomic_store(&agent.thread_works, false);
+	atomic_store(&agent.thread_id, 0);
+	/* Signals are the program's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	agent.has_thread = pthread_create(&agent.thread, NULL, run, (void *)(uintptr_t)number) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return agent.has_thread;
+}
+
+/* The system counts a thread for a moment longer than it can be waited for, and Python looks there. */
+static void wait_until_gone(int thread)
+{
+	char path[64];
+	const struct timespec pause = {.tv_nsec = 50000};
+	snprintf(path, sizeof path, "/proc/self/task/%d", thread);
+	for (int i = 0; i < 200 && access(path, F_OK) == 0; i++)
+		nanosleep(&pause, NULL);
+}
+
+/* With the GIL, which is let go, for the thread may be about to take a snapshot. False if it could not be
+ * woken: then it finds out by itself that it is not wanted. */
+static bool end_thread(void)
+{
+	atomic_store(&agent.wanted, 0);
+	bool woken = descriptor_is_ours(&agent.wake[1]) && send(agent.wake[1].fd, "", 1, MSG_NOSIGNAL) == 1;
+	void *state = py.PyEval_SaveThread();
+	if (woken) {
+		pthread_join(agent.thread, NULL);
+		wait_until_gone(atomic_load(&agent.thread_id));
+	} else {
+		pthread_detach(agent.thread);
+	}
+	py.PyEval_RestoreThread(state);
+	agent.has_thread = false;
+	if (woken) {
+		descriptor_close(&agent.wake[0]);
+		descriptor_close(&agent.wake[1]);
+	}
+	return woken;
+}
+
+static void stop_thread(void)
+{
+	if (agent.has_thread && !end_thread())
+		return;
+	if (descriptor_is_ours(&agent.listener))
+		unlink(agent.socket_path);
+	descriptor_close(&agent.listener);
+}
+
+/* --- fork --- */
+
+/* Of the system: the child has only the thread that forked, and may exec at once. */
+static void in_forked_child(void)
+{
+	if (agent.series.fd >= 0)
+		close(agent.series.fd);
+	agent.series.fd = -1;
+	descriptor_close(&agent.listener);
+	descriptor_close(&agent.wake[0]);
+	descriptor_close(&agent.wake[1]);
+	agent.has_thread = false;
+	agent.forked = true;
+}
+
+/* A worker of multiprocessing ends without the hooks at exit, but with hooks of its own. */
+static void follow_worker(py_object *module)
+{
+	py_object *util = python_loaded("multiprocessing.util");
+	py_object *hook = util != NULL ? py.PyObject_GetAttrString(module, "at_worker_start") : NULL;
+	if (hook != NULL)
+		py.Py_DecRef(py.PyObject_CallMethod(util, "register_after_fork", "OO", module, hook));
+	py.PyErr_Clear();
+	py.Py_DecRef(hook);
+	py.Py_DecRef(util);
+}
+
+/* Python 3.12 and later warn of forks in processes with threads, and the program has none of its own. Not
+ * while one is at work, for a fork is not to wait for a disk. */
+void agent_before_fork(void)
+{
+	if (agent.runs && agent.has_thread && !atomic_load(&agent.thread_works) && descriptor_is_ours(&agent.wake[1]))
+		agent.paused = end_thread();
+}
+
+static int go_on(void *nothing)
+{
+	(void)nothing;
+	if (agent.paused && agent.runs)
+		(void)start_thread();
+	agent.paused = false;
+	return 0;
+}
+
+/* Python 3.12 and 3.13 count threads after this, so it is put off to when the main thread goes on. From
+ * another thread that could be never, and there they warn in any case. */
+void agent_after_fork_in_parent(void)
+{
+	bool is_main = (pid_t)syscall(SYS_gettid) == getpid();
+	if (agent.paused && (!is_main || py.Py_AddPendingCall(go_on, NULL) < 0))
+		go_on(NULL);
+}
+
+void agent_after_fork_in_child(py_object *module)
+{
+	agent.paused = false;
+	if (!agent.runs)
+		return;
+	notice_fork();
+	agent.due = next_time();
+	follow_worker(module);
+	agent.in_child = true;
+	(void)start_thread();
+}
+
+/* --- start and stop --- */
+
+bool agent_runs(void)
+{
+	return agent.runs;
+}
+
+static bool register_hooks(py_object *module)
+{
+	py_object *os = py.PyImport_ImportModule("os"), *atexit = py.PyImport_ImportModule("atexit");
+	py_object *at_exit = py.PyObject_GetAttrString(module, "at_exit");
+	py_object *before = py.PyObject_GetAttrString(module, "before_fork");
+	py_object *in_parent = py.PyObject_GetAttrString(module, "after_fork_in_parent");
+	py_object *in_child = py.PyObject_GetAttrString(module, "after_fork_in_child");
+	py_object *at_fork = os != NULL ? py.PyObject_GetAttrString(os, "register_at_fork") : NULL;
+	bool registered = false;
+	if (atexit != NULL && at_exit != NULL && before != NULL && in_parent != NULL && in_child != NULL &&
+	    at_fork != NULL) {
+		py_object *none = py.Py_BuildValue("()");
+		py_object *keywords = py.Py_BuildValue("{sOsOsO}", "before", before, "after_in_parent", in_parent,
+							 "after_in_child", in_child);
+		py_object *first = py.PyObject_Call(at_fork, none, keywords);
+		py_object *second = py.PyObject_CallMethod(atexit, "register", "O", at_exit);
+		registered = first != NULL && second != NULL;
+		py.Py_DecRef(first);
+		py.Py_DecRef(second);
+		py.Py_DecRef(keywords);
+		py.Py_DecRef(none);
+	}
+	py.PyErr_Clear();
+	py.Py_DecRef(at_fork);
+	py.Py_DecRef(in_child);
+	py.Py_DecRef(in_parent);
+	py.Py_DecRef(before);
+	py.Py_DecRef(at_exit);
+	py.Py_DecRef(atexit);
+	py.Py_DecRef(os);
+	return registered && pthread_atfork(NULL, NULL, in_forked_child) == 0;
+}
+
+static bool start_tracing(unsigned frames)
+{
+	py_object *module = py.PyImport_ImportModule("_tracemalloc");
+	py_object *answer = module != NULL ? py.PyObject_CallMethod(module, "is_tracing", NULL) : NULL;
+	bool tracing = answer != NULL && py.PyObject_IsTrue(answer) == 1;
+	if (module != NULL && !tracing) {
+		py_object *started = py.PyObject_CallMethod(module, "start", "I", frames);
+		tracing = started != NULL;
+		py.Py_DecRef(started);
+	}
+	py.PyErr_Clear();
+	py.Py_DecRef(answer);
+	py.Py_DecRef(module);
+	return tracing;
+}
+
+bool agent_start(py_object *module, const struct agent_options *options, const char **why)
+{
+	*why = NULL;
+	if (agent.runs) {
+		*why = "a capture is running already";
+		return false;
+	}
+	struct descriptor none = {.fd = -1};
+	if (!agent.has_hooks)
+		agent.listener = agent.wake[0] = agent.wake[1] = none;
+	agent.forked = false;
+	agent.in_child = false;
+	begin_series();
+	agent.options = *options;
+	agent.options.folder = NULL;
+	agent.series.keep = options->keep;
+	agent.due = next_time();
+	if (realpath(options->folder, agent.series.folder) == NULL) {
+		*why = "the folder for the snapshots is not there";
+		return false;
+	}
+	if (!agent.has_hooks)
+		agent.has_hooks = register_hooks(module);
+	if (!agent.has_hooks)
+		*why = "the hooks at exit and fork cannot be set";
+	else if (!start_tracing(options->frames))
+		*why = "this interpreter has no tracemalloc that can be started";
+	else if (!start_thread())
+		*why = "no thread can be started";
+	snapshot_find_roots(&agent.roots);
+	agent.runs = *why == NULL;
+	return agent.runs;
+}
+
+void agent_stop(enum trigger trigger)
+{
+	struct agent_result result;
+	if (!agent.runs)
+		return;
+	notice_fork();
+	agent.paused = false;
+	stop_thread();
+	agent_take(trigger, NULL, false, &result);
+	agent.runs = false;
+}

@@ -1,0 +1,48 @@
+/* The agent in a Python process: takes snapshots when something triggers them and writes a series of
+ * files. It never raises an exception, and never holds the GIL while it writes. */
+#ifndef CMD_CAPTURE_AGENT_H
+#define CMD_CAPTURE_AGENT_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "python_api.h"
+
+enum trigger { TRIGGER_CODE, TRIGGER_EXIT, TRIGGER_INTERVAL, TRIGGER_REQUEST };
+
+struct agent_options {
+	const char *folder;
+	unsigned frames;   /* for tracemalloc, unless the program traces already */
+	double every;      /* seconds between snapshots; 0 = none at intervals */
+	unsigned limit;    /* snapshots at most; 0 = any number */
+	unsigned keep;     /* files to keep at most, 2 or more; 0 = all */
+	bool collect;      /* gc.collect() before each snapshot */
+};
+
+struct agent_result {
+	bool written;
+	char path[PATH_MAX]; /* of the file, if it was written */
+	char why[512];       /* else one sentence */
+};
+
+/* All of these are called with the GIL, in the main interpreter. */
+
+bool agent_runs(void);
+
+/* Begins a series: tracing, the hooks at exit and at fork (functions of `module` with the names of those
+ * below), and the thread that waits for time to pass and for requests. False with a sentence in *why. */
+bool agent_start(py_object *module, const struct agent_options *options, const char **why);
+
+/* Takes a snapshot. `label` may be NULL. May let other threads run. */
+void agent_take(enum trigger trigger, const char *label, bool collect, struct agent_result *result);
+
+/* Ends the series, with a last snapshot. Tracing goes on: to end it is dear, and not safe before 3.13.2. */
+void agent_stop(enum trigger trigger);
+
+/* Around a fork that Python knows of; the child begins a series of its own. */
+void agent_before_fork(void);
+void agent_after_fork_in_parent(void);
+void agent_after_fork_in_child(py_object *module);
+
+#endif

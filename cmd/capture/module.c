@@ -1,0 +1,201 @@
+/* The Python module snapcapture: what a program may call, and what Python calls back. */
+#define _POSIX_C_SOURCE 200809L
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent.h"
+
+#define HELP                                                                                                           \
+	"Heap snapshots of this process, as files that snaptop(1) and the other snaptools read.\n\n"                   \
+	"Under snaprun(1) a capture runs already and snapshot() adds to it; else start() begins one."
+
+static py_object *fail(const char *why)
+{
+	py.PyErr_SetString(py.runtime_error, why);
+	return NULL;
+}
+
+static py_object *return_none(void)
+{
+	py.Py_IncRef(py.none);
+	return py.none;
+}
+
+static py_object *snapshot(py_object *self, py_object *arguments, py_object *keywords)
+{
+	static char word_label[] = "label", word_gc[] = "gc";
+	static char *words[] = {word_label, word_gc, NULL};
+	const char *label = NULL;
+	int collect = 0;
+	(void)self;
+	if (!py.PyArg_ParseTupleAndKeywords(arguments, keywords, "|zp:snapshot", words, &label, &collect))
+		return NULL;
+	if (!python_in_main_interpreter())
+		return fail("only the main interpreter is captured");
+	if (!agent_runs())
+		return fail("no capture is running: call start(), or run the program under snaprun");
+	struct agent_result result;
+	agent_take(TRIGGER_CODE, label, collect != 0, &result);
+	return result.written ? py.PyUnicode_DecodeFSDefault(result.path) : return_none();
+}
+
+static py_object *enter(py_object *self, py_object *nothing)
+{
+	(void)nothing;
+	py.Py_IncRef(self);
+	return self;
+}
+
+static py_object *leave(py_object *self, py_object *arguments)
+{
+	(void)self;
+	(void)arguments;
+	if (python_in_main_interpreter())
+		agent_stop(TRIGGER_CODE);
+	return return_none();
+}
+
+/* What start() returns. */
+static struct python_method capture_methods[] = {
+	{"__enter__", enter, PYTHON_NO_ARGUMENTS, NULL},
+	{"__exit__", leave, PYTHON_VARIABLE, "Ends the capture, with a last snapshot."},
+	{NULL, NULL, 0, NULL},
+};
+
+static py_object *start(py_object *self, py_object *arguments, py_object *keywords)
+{
+	static char word_folder[] = "folder", word_frames[] = "frames", word_every[] = "every",
+		    word_limit[] = "limit", word_keep[] = "keep", word_gc[] = "gc";
+	static char *words[] = {word_folder, word_frames, word_every, word_limit, word_keep, word_gc, NULL};
+	py_object *folder = NULL;
+	struct agent_options options = {.frames = 10};
+	int frames = 10, limit = 0, keep = 0, collect = 0;
+	char *path;
+	ssize_t size;
+	if (!py.PyArg_ParseTupleAndKeywords(arguments, keywords, "O&|$idiip:start", words, py.PyUnicode_FSConverter,
+					    &folder, &frames, &options.every, &limit, &keep, &collect))
+		return NULL;
+	const char *why = NULL;
+	if (!python_in_main_interpreter())
+		why = "only the main interpreter is captured";
+	else if (frames < 1 || frames > 65535)
+		why = "frames is a number from 1 to 65535";
+	else if (!isfinite(options.every) || options.every < 0 || options.every > 1e9)
+		why = "every is a number of seconds";
+	else if (limit < 0 || keep < 0 || keep == 1)
+		why = "limit is a number of snapshots, and keep a number from 2";
+	else if (py.PyBytes_AsStringAndSize(folder, &path, &size) == 0) {
+		options.folder = path;
+		options.frames = (unsigned)frames;
+		options.limit = (unsigned)limit;
+		options.keep = (unsigned)keep;
+		options.collect = collect != 0;
+		if (agent_start(self, &options, &why))
+			why = NULL;
+	}
+	py.Py_DecRef(folder);
+	if (why != NULL)
+		return fail(why);
+	return py.PyErr_Occurred() != NULL ? NULL : python_new_object("snapcapture.Capture", capture_methods);
+}
+
+static py_object *stop(py_object *self, py_object *nothing)
+{
+	(void)self;
+	(void)nothing;
+	if (python_in_main_interpreter())
+		agent_stop(TRIGGER_CODE);
+	return return_none();
+}
+
+static py_object *is_capturable(py_object *self, py_object *nothing)
+{
+	(void)self;
+	(void)nothing;
+	return py.Py_BuildValue("i", python_in_main_interpreter() ? 1 : 0);
+}
+
+static py_object *at_exit(py_object *self, py_object *nothing)
+{
+	(void)self;
+	(void)nothing;
+	if (python_in_main_interpreter())
+		agent_stop(TRIGGER_EXIT);
+	return return_none();
+}
+
+static py_object *before_fork(py_object *self, py_object *nothing)
+{
+	(void)self;
+	(void)nothing;
+	if (python_in_main_interpreter())
+		agent_before_fork();
+	return return_none();
+}
+
+static py_object *after_fork_in_parent(py_object *self, py_object *nothing)
+{
+	(void)self;
+	(void)nothing;
+	if (python_in_main_interpreter())
+		agent_after_fork_in_parent();
+	return return_none();
+}
+
+static py_object *after_fork_in_child(py_object *self, py_object *nothing)
+{
+	(void)nothing;
+	if (python_in_main_interpreter())
+		agent_after_fork_in_child(self);
+	return return_none();
+}
+
+/* In a worker of multiprocessing, which has forgotten the hooks at exit. */
+static py_object *at_worker_start(py_object *self, py_object *nothing)
+{
+	(void)nothing;
+	py_object *util = python_loaded("multiprocessing.util");
+	py_object *class = util != NULL ? py.PyObject_GetAttrString(util, "Finalize") : NULL;
+	py_object *hook = py.PyObject_GetAttrString(self, "at_exit");
+	if (class != NULL && hook != NULL) {
+		py_object *arguments = py.Py_BuildValue("(OO()Oi)", py.none, hook, py.none, -1000);
+		py.Py_DecRef(arguments != NULL ? py.PyObject_CallObject(class, arguments) : NULL);
+		py.Py_DecRef(arguments);
+	}
+	py.PyErr_Clear();
+	py.Py_DecRef(hook);
+	py.Py_DecRef(class);
+	py.Py_DecRef(util);
+	return return_none();
+}
+
+static struct python_method methods[] = {
+	{"snapshot", PYTHON_WITH_KEYWORDS(snapshot), PYTHON_VARIABLE | PYTHON_KEYWORDS,
+	 "snapshot(label=None, gc=False)\n--\n\nTakes a snapshot and returns the path of its file, or None if it could "
+	 "not be written.\nThe label goes into the metadata as label.name; gc=True collects garbage first."},
+	{"start", PYTHON_WITH_KEYWORDS(start), PYTHON_VARIABLE | PYTHON_KEYWORDS,
+	 "start(folder, *, frames=10, every=0.0, limit=0, keep=0, gc=False)\n--\n\nBegins a capture into a folder that "
+	 "is there, as the options of snaprun(1) do, and returns an\nobject that ends it where it is used in a with "
+	 "statement."},
+	{"stop", stop, PYTHON_NO_ARGUMENTS, "stop()\n--\n\nEnds the capture, with a last snapshot."},
+	{"is_capturable", is_capturable, PYTHON_NO_ARGUMENTS, "Whether this is the main interpreter."},
+	{"at_exit", at_exit, PYTHON_NO_ARGUMENTS, "Called by Python at exit."},
+	{"before_fork", before_fork, PYTHON_NO_ARGUMENTS, "Called by Python before a fork."},
+	{"after_fork_in_parent", after_fork_in_parent, PYTHON_NO_ARGUMENTS, "Called by Python after a fork."},
+	{"after_fork_in_child", after_fork_in_child, PYTHON_NO_ARGUMENTS, "Called by Python in the child of a fork."},
+	{"at_worker_start", at_worker_start, PYTHON_VARIABLE, "Called by multiprocessing in a worker."},
+	{NULL, NULL, 0, NULL},
+};
+
+__attribute__((visibility("default"))) py_object *PyInit_snapcapture(void);
+
+py_object *PyInit_snapcapture(void)
+{
+	const char *why;
+	if (python_load(&why))
+		return python_new_module("snapcapture", HELP, methods);
+	if (py.PyErr_SetString != NULL && py.import_error != NULL)
+		py.PyErr_SetString(py.import_error, why);
+	return NULL;
+}

@@ -1,0 +1,224 @@
+/* CPython's functions, looked up; see python_api.h. */
+#define _GNU_SOURCE
+#include "python_api.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct python py;
+
+/* What a module and a class are described by, as 3.8 and later lay it out in every build with a GIL. */
+struct module_definition {
+	ssize_t references;
+	void *type;
+	py_object *(*init)(void);
+	ssize_t index;
+	py_object *copy;
+	const char *name, *help;
+	ssize_t state_size;
+	struct python_method *methods;
+	void *slots, *traverse, *clear, *release;
+};
+
+struct class_slot {
+	int slot;
+	void *value;
+};
+
+struct class_definition {
+	const char *name;
+	int size, item_size;
+	unsigned flags;
+	struct class_slot *slots;
+};
+
+enum { API_VERSION = 1013, SLOT_METHODS = 64 };
+
+static bool look_up(void *function, const char *name)
+{
+	void *symbol = dlsym(RTLD_DEFAULT, name);
+	memcpy(function, &symbol, sizeof symbol);
+	return symbol != NULL;
+}
+
+static py_object *exception(const char *name)
+{
+	py_object **object = dlsym(RTLD_DEFAULT, name);
+	return object != NULL ? *object : NULL;
+}
+
+bool python_load(const char **why)
+{
+	static const struct {
+		const char *name;
+		size_t at;
+	} functions[] = {
+#define PYTHON_ROW(result, name, arguments) {#name, offsetof(struct python, name)},
+		PYTHON_FUNCTIONS(PYTHON_ROW)
+#undef PYTHON_ROW
+	};
+	py.runtime_error = exception("PyExc_RuntimeError");
+	py.import_error = exception("PyExc_ImportError");
+	py.none = dlsym(RTLD_DEFAULT, "_Py_NoneStruct");
+	*why = NULL;
+	for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+		if (!look_up((char *)&py + functions[i].at, functions[i].name))
+			*why = "this interpreter lacks functions that CPython 3.8 and later have";
+	if (!look_up(&py.current_interpreter, "PyInterpreterState_Get") &&
+	    !look_up(&py.current_interpreter, "_PyInterpreterState_Get"))
+		*why = "this interpreter is too old: CPython 3.8 or later is needed";
+	if (!look_up(&py.is_finalizing, "Py_IsFinalizing") && !look_up(&py.is_finalizing, "_Py_IsFinalizing"))
+		*why = "this interpreter does not tell whether it is about to end";
+	if (py.none == NULL || py.runtime_error == NULL || py.import_error == NULL)
+		*why = "this interpreter is not CPython as we know it";
+	/* There objects are laid out in another way. */
+	if (*why == NULL && strstr(py.Py_GetVersion(), "free-threading") != NULL)
+		*why = "a free-threaded interpreter cannot be captured";
+	return *why == NULL;
+}
+
+void python_version(char text[PYTHON_VERSION_SIZE])
+{
+	const char *version = py.Py_GetVersion();
+	snprintf(text, PYTHON_VERSION_SIZE, "%.*s", (int)strcspn(version, " "), version);
+}
+
+bool python_in_main_interpreter(void)
+{
+	return py.current_interpreter() == py.PyInterpreterState_Main();
+}
+
+py_object *python_new_module(const char *name, const char *help, struct python_method *methods)
+{
+	/* Python keeps it, and finds the module's state by it. */
+	static struct module_definition definition;
+	definition = (struct module_definition){
+		.references = 1, .name = name, .help = help, .state_size = -1, .methods = methods};
+	return py.PyModule_Create2(&definition, API_VERSION);
+}
+
+py_object *python_new_object(const char *class_name, struct python_method *methods)
+{
+	struct class_slot slots[] = {{SLOT_METHODS, methods}, {0, NULL}};
+	/* Without a size of its own it is as large as its base, object. */
+	struct class_definition definition = {.name = class_name, .slots = slots};
+	py_object *class = py.PyType_FromSpec(&definition);
+	py_object *object = class != NULL ? py.PyObject_CallObject(class, NULL) : NULL;
+	py.Py_DecRef(class);
+	return object;
+}
+
+py_object *python_loaded(const char *module)
+{
+	py_object *name = py.PyUnicode_DecodeFSDefault(module);
+	py_object *loaded = name != NULL ? py.PyImport_GetModule(name) : NULL;
+	if (loaded == NULL)
+		py.PyErr_Clear();
+	py.Py_DecRef(name);
+	return loaded;
+}
+
+/* Functions once found are kept: looking for them by name, each time anew, would drive other names out of
+ * Python's caches, and a snapshot is to leave no trace in the next one. */
+static py_object *function_of(const char *module, const char *function)
+{
+	static struct known {
+		const char *module, *function;
+		py_object *object;
+	} known[16];
+	struct known *free = NULL;
+	for (size_t i = 0; i < sizeof known / sizeof *known && free == NULL; i++) {
+		if (known[i].object == NULL)
+			free = &known[i];
+		else if (strcmp(known[i].module, module) == 0 && strcmp(known[i].function, function) == 0)
+			return known[i].object;
+	}
+	py_object *imported = free != NULL ? py.PyImport_ImportModule(module) : NULL;
+	py_object *object = imported != NULL ? py.PyObject_GetAttrString(imported, function) : NULL;
+	py.Py_DecRef(imported);
+	if (object != NULL)
+		*free = (struct known){module, function, object};
+	return object;
+}
+
+py_object *python_call_module(const char *module, const char *function)
+{
+	py_object *callable = function_of(module, function);
+	py_object *result = callable != NULL ? py.PyObject_CallObject(callable, NULL) : NULL;
+	if (result == NULL)
+		py.PyErr_Clear();
+	return result;
+}
+
+bool python_number(py_object *object, unsigned long long *number)
+{
+	*number = py.PyLong_AsUnsignedLongLong(object);
+	if (*number != (unsigned long long)-1 || py.PyErr_Occurred() == NULL)
+		return true;
+	py.PyErr_Clear();
+	return false;
+}
+
+bool python_call_number(const char *module, const char *function, unsigned long long *number)
+{
+	py_object *result = python_call_module(module, function);
+	bool is_number = result != NULL && python_number(result, number);
+	py.Py_DecRef(result);
+	return is_number;
+}
+
+py_object *python_text(py_object *object, const char **text, size_t *size)
+{
+	char *bytes;
+	ssize_t count;
+	py_object *encoded = py.PyUnicode_AsEncodedString(object, "utf-8", "surrogatepass");
+	if (encoded != NULL && py.PyBytes_AsStringAndSize(encoded, &bytes, &count) == 0) {
+		*text = bytes;
+		*size = (size_t)count;
+		return encoded;
+	}
+	py.Py_DecRef(encoded);
+	py.PyErr_Clear();
+	return NULL;
+}
+
+static bool copy_text(py_object *object, char *room_for_text, size_t room)
+{
+	const char *text;
+	size_t size;
+	py_object *held = python_text(object, &text, &size);
+	bool fits = held != NULL && size < room;
+	if (fits)
+		memcpy(room_for_text, text, size + 1);
+	py.Py_DecRef(held);
+	return fits;
+}
+
+bool python_sys_text(const char *name, char *text, size_t room)
+{
+	py_object *object = py.PySys_GetObject(name);
+	return object != NULL && copy_text(object, text, room);
+}
+
+bool python_script(char *text, size_t room)
+{
+	py_object *arguments = py.PySys_GetObject("argv");
+	py_object *first = arguments != NULL ? py.PyList_GetItem(arguments, 0) : NULL;
+	bool found = first != NULL && copy_text(first, text, room);
+	py.PyErr_Clear();
+	return found;
+}
+
+bool python_loaded_text(const char *module, const char *attribute, char *text, size_t room)
+{
+	py_object *loaded = python_loaded(module);
+	py_object *object = loaded != NULL ? py.PyObject_GetAttrString(loaded, attribute) : NULL;
+	bool found = object != NULL && copy_text(object, text, room);
+	if (object == NULL)
+		py.PyErr_Clear();
+	py.Py_DecRef(object);
+	py.Py_DecRef(loaded);
+	return found;
+}

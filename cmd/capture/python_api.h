@@ -1,0 +1,115 @@
+/* The part of CPython's C API that the agent uses, declared here and looked up in the running program, so
+ * that one shared object serves every version and no Python.h is needed. Nothing else in this project
+ * knows how CPython is called or laid out. */
+#ifndef CMD_CAPTURE_PYTHON_API_H
+#define CMD_CAPTURE_PYTHON_API_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+typedef struct py_object py_object; /* never looked into */
+
+/* Functions of the stable ABI or with a signature that is the same in 3.8 and later. */
+#define PYTHON_FUNCTIONS(X)                                                                                            \
+	X(void, Py_IncRef, (py_object *))                                                                              \
+	X(void, Py_DecRef, (py_object *)) /* takes NULL */                                                             \
+	X(const char *, Py_GetVersion, (void))                                                                         \
+	X(int, Py_IsInitialized, (void))                                                                               \
+	X(void, PyErr_Clear, (void))                                                                                   \
+	X(void, PyErr_SetString, (py_object *, const char *))                                                          \
+	X(py_object *, PyErr_Occurred, (void))                                                                         \
+	X(ssize_t, PyList_Size, (py_object *))                                                                         \
+	X(py_object *, PyList_GetItem, (py_object *, ssize_t)) /* borrowed */                                          \
+	X(ssize_t, PyTuple_Size, (py_object *))                                                                        \
+	X(py_object *, PyTuple_GetItem, (py_object *, ssize_t)) /* borrowed */                                         \
+	X(unsigned long long, PyLong_AsUnsignedLongLong, (py_object *))                                                \
+	X(int, PyObject_IsTrue, (py_object *))                                                                         \
+	X(py_object *, PyUnicode_AsEncodedString, (py_object *, const char *, const char *))                           \
+	X(py_object *, PyUnicode_DecodeFSDefault, (const char *))                                                      \
+	X(int, PyUnicode_FSConverter, (py_object *, void *))                                                           \
+	X(int, PyBytes_AsStringAndSize, (py_object *, char **, ssize_t *))                                             \
+	X(py_object *, PyImport_ImportModule, (const char *))                                                          \
+	X(py_object *, PyImport_GetModule, (py_object *))                                                              \
+	X(py_object *, PySys_GetObject, (const char *)) /* borrowed */                                                 \
+	X(py_object *, PyObject_GetAttrString, (py_object *, const char *))                                            \
+	X(py_object *, PyObject_CallMethod, (py_object *, const char *, const char *, ...))                            \
+	X(py_object *, PyObject_CallObject, (py_object *, py_object *))                                                \
+	X(py_object *, PyObject_Call, (py_object *, py_object *, py_object *))                                         \
+	X(py_object *, Py_BuildValue, (const char *, ...))                                                             \
+	X(int, PyArg_ParseTupleAndKeywords, (py_object *, py_object *, const char *, char **, ...))                    \
+	X(py_object *, PyModule_Create2, (void *, int))                                                                \
+	X(py_object *, PyType_FromSpec, (void *))                                                                      \
+	X(int, Py_AddPendingCall, (int (*)(void *), void *))                                                           \
+	X(void *, PyInterpreterState_Main, (void))                                                                     \
+	X(int, PyGILState_Ensure, (void))                                                                              \
+	X(void, PyGILState_Release, (int))                                                                             \
+	X(void *, PyEval_SaveThread, (void))                                                                           \
+	X(void, PyEval_RestoreThread, (void *))
+
+struct python {
+#define PYTHON_MEMBER(result, name, arguments) result(*name) arguments;
+	PYTHON_FUNCTIONS(PYTHON_MEMBER)
+#undef PYTHON_MEMBER
+	void *(*current_interpreter)(void); /* PyInterpreterState_Get, which 3.8 spells with a '_' */
+	int (*is_finalizing)(void);         /* Py_IsFinalizing, before 3.13 with a '_' */
+	py_object *none;
+	py_object *runtime_error; /* exceptions */
+	py_object *import_error;
+};
+extern struct python py; /* filled by python_load, never changed after */
+
+/* Looks everything up. On failure says in *why what is missing; then only py.PyErr_SetString and
+ * py.import_error may be used, and only if they are not NULL. */
+bool python_load(const char **why);
+
+/* "3.11.2" */
+enum { PYTHON_VERSION_SIZE = 32 };
+void python_version(char text[PYTHON_VERSION_SIZE]);
+
+/* Whether the caller runs in the main interpreter, the only one the agent works in. */
+bool python_in_main_interpreter(void);
+
+/* --- the module that the agent is --- */
+
+typedef py_object *(*python_call)(py_object *self, py_object *arguments);
+typedef py_object *(*python_call_keywords)(py_object *self, py_object *arguments, py_object *keywords);
+
+struct python_method {
+	const char *name;
+	python_call call;
+	int flags;
+	const char *help;
+};
+enum { PYTHON_VARIABLE = 1, PYTHON_KEYWORDS = 2, PYTHON_NO_ARGUMENTS = 4 };
+
+/* A function that takes keywords, as a table of methods has it. */
+#define PYTHON_WITH_KEYWORDS(function) ((python_call)(void (*)(void))(function))
+
+/* Methods end with an empty one and live for ever. NULL with an exception. */
+py_object *python_new_module(const char *name, const char *help, struct python_method *methods);
+/* An object of a new class with these methods, NULL with an exception. */
+py_object *python_new_object(const char *class_name, struct python_method *methods);
+
+/* --- calls that never leave an exception behind --- */
+
+/* module.function(), NULL on failure: a new reference. The names have to live for ever; there may be 16
+ * functions. */
+py_object *python_call_module(const char *module, const char *function);
+/* The same for a result that is a number; false on failure. */
+bool python_call_number(const char *module, const char *function, unsigned long long *number);
+bool python_number(py_object *object, unsigned long long *number);
+/* A str as UTF-8, with lone surrogates as Python's "surrogatepass" has them: a bytes object, to be
+ * released, whose text is in *text; NULL on failure or if it is no str. */
+py_object *python_text(py_object *object, const char **text, size_t *size);
+/* sys.NAME, if it is a str; else false. */
+bool python_sys_text(const char *name, char *text, size_t room);
+/* sys.argv[0]; false if there is none yet. */
+bool python_script(char *text, size_t room);
+/* A module that is loaded already, or NULL. A new reference. */
+py_object *python_loaded(const char *module);
+/* module.ATTRIBUTE, of a module that is loaded already, if it is a str; else false. */
+bool python_loaded_text(const char *module, const char *attribute, char *text, size_t room);
+
+#endif

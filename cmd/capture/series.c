@@ -1,0 +1,167 @@
+/* Files of a series; see series.h. */
+#define _GNU_SOURCE
+#include "series.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <snap/output.h>
+#include <snap/writer.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "descriptors.h"
+
+enum { PROGRAM_MAX = 48, VARIANTS_MAX = 1000 };
+
+void series_name(struct series *series, const char *program, const char *start, long pid)
+{
+	char name[PROGRAM_MAX + 1];
+	size_t used = 0;
+	for (; *program != '\0' && used < PROGRAM_MAX; program++) {
+		bool fits = (*program >= 'a' && *program <= 'z') || (*program >= 'A' && *program <= 'Z') ||
+			    (*program >= '0' && *program <= '9') || *program == '_' ||
+			    (*program == '.' && used > 0);
+		name[used++] = fits ? *program : '_';
+	}
+	name[used] = '\0';
+	snprintf(series->stem, sizeof series->stem, "%s-%s-%ld", used > 0 ? name : "python", start, pid);
+}
+
+static bool path_of(const struct series *series, unsigned number, const char *ending, char path[PATH_MAX])
+{
+	char variant[16] = "";
+	if (series->variant > 0)
+		snprintf(variant, sizeof variant, ".%u", series->variant);
+	int size = snprintf(path, PATH_MAX, "%s/%s%s-%06u.snap%s", series->folder, series->stem, variant, number,
+			    ending);
+	return size > 0 && size < PATH_MAX;
+}
+
+static enum snap_status system_error(struct snap_error *err, const char *what)
+{
+	return snap_fail(err, SNAP_ERR_IO, SNAP_NO_OFFSET, "cannot %s: %s", what, strerror(errno));
+}
+
+static int open_file(const char *path, int flags)
+{
+	return descriptor_new(open(path, O_WRONLY | O_CLOEXEC | flags, 0600)).fd;
+}
+
+static enum snap_status write_snapshot(int fd, const struct snap_snapshot *snapshot, struct snap_error *err)
+{
+	struct snap_output *out = NULL;
+	struct snap_writer *writer = NULL;
+	const struct snap_writer_options options = {.level = SNAP_LEVEL_DEFAULT};
+	enum snap_status status = snap_output_to_fd(&out, fd, err);
+	if (status == SNAP_OK)
+		status = snap_writer_new(&writer, out, &options, err);
+	if (status == SNAP_OK)
+		status = snap_writer_put(writer, snapshot, err);
+	if (status == SNAP_OK)
+		status = snap_writer_finish(writer, err);
+	if (status == SNAP_OK)
+		status = snap_output_finish(out, err);
+	snap_writer_free(writer);
+	snap_output_free(out);
+	if (status == SNAP_OK && fsync(fd) < 0 && errno != EINVAL && errno != ENOTSUP)
+		status = system_error(err, "write");
+	return status;
+}
+
+static void sync_folder(const char *folder)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)fsync(fd);
+	close(fd);
+}
+
+/* Gives the file that was written its name. Only the first may find that the series belongs to another. */
+static enum snap_status publish(struct series *series, const char *from, int flags, char path[PATH_MAX],
+				struct snap_error *err)
+{
+	do {
+		if (!path_of(series, series->last + 1, "", path))
+			return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "the path is too long");
+		if (linkat(AT_FDCWD, from, AT_FDCWD, path, flags) == 0) {
+			series->last++;
+			return SNAP_OK;
+		}
+		if (errno != EEXIST || series->last > 0)
+			break;
+		series->variant = series->variant == 0 ? 2 : series->variant + 1;
+	} while (series->variant < VARIANTS_MAX);
+	return system_error(err, "create");
+}
+
+/* A file without a name goes when the process does, however that ends. */
+static enum snap_status write_unnamed(struct series *series, const struct snap_snapshot *snapshot, char path[PATH_MAX],
+				      struct snap_error *err)
+{
+	char descriptor[40];
+	snprintf(descriptor, sizeof descriptor, "/proc/self/fd/%d", series->fd);
+	enum snap_status status = write_snapshot(series->fd, snapshot, err);
+	return status < 0 ? status : publish(series, descriptor, AT_SYMLINK_FOLLOW, path, err);
+}
+
+/* Where the file system has none of those: NAME.tmp, which a kill leaves behind. */
+static enum snap_status write_named(struct series *series, const struct snap_snapshot *snapshot, char path[PATH_MAX],
+				    struct snap_error *err)
+{
+	char temporary[PATH_MAX];
+	if (!path_of(series, series->last + 1, ".tmp", temporary))
+		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "the path is too long");
+	unlink(temporary);
+	series->fd = open_file(temporary, O_CREAT | O_EXCL | O_NOFOLLOW);
+	if (series->fd < 0)
+		return system_error(err, "create");
+	enum snap_status status = write_snapshot(series->fd, snapshot, err);
+	if (status == SNAP_OK)
+		status = publish(series, temporary, 0, path, err);
+	unlink(temporary);
+	return status;
+}
+
+static void prune(struct series *series)
+{
+	char path[PATH_MAX];
+	while (series->keep > 0 && series->standing > series->keep && series->oldest < series->last) {
+		/* One that somebody else removed counts as well. */
+		if (path_of(series, series->oldest, "", path) && unlink(path) < 0 && errno != ENOENT)
+			return;
+		series->oldest++;
+		series->standing--;
+	}
+}
+
+enum snap_status series_write(struct series *series, const struct snap_snapshot *snapshot, char path[PATH_MAX],
+			      struct snap_error *err)
+{
+	if (!path_of(series, series->last + 1, "", path))
+		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "the path is too long");
+	enum snap_status status;
+	series->fd = open_file(series->folder, O_TMPFILE);
+	if (series->fd >= 0)
+		status = write_unnamed(series, snapshot, path, err);
+	else if (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)
+		status = write_named(series, snapshot, path, err);
+	else
+		return system_error(err, "create");
+	/* Forgotten first: a fork in between must not close what has the number next. */
+	int fd = series->fd;
+	series->fd = -1;
+	if (fd >= 0)
+		close(fd);
+	if (status < 0)
+		return status;
+	sync_folder(series->folder);
+	if (series->last == 1)
+		series->oldest = 2;
+	series->standing++;
+	prune(series);
+	return SNAP_OK;
+}

@@ -1,0 +1,31 @@
+/* The files of one process: PROGRAM-START-PID-000001.snap and so on in one folder, sorted by name as by
+ * time; PROGRAM-START-PID.2-000001.snap and so on if these are there, as after an exec. A file appears under its name when it is whole and on the disk, with mode 0600, and never takes
+ * the place of another. */
+#ifndef CMD_CAPTURE_SERIES_H
+#define CMD_CAPTURE_SERIES_H
+
+#include <limits.h>
+#include <snap/snapshot.h>
+
+enum { SERIES_NAME_MAX = 128 };
+
+struct series {
+	char folder[PATH_MAX];
+	char stem[SERIES_NAME_MAX]; /* "PROGRAM-START-PID"; empty = not named yet */
+	unsigned variant;           /* the 2 of "PID.2"; 0 = none */
+	unsigned keep;              /* files to keep at most, the first always among them; 0 = all */
+	unsigned last;              /* number of the last file; 0 = none yet */
+	unsigned oldest;            /* the oldest file but for the first that may still be there */
+	unsigned standing;          /* files that stand, as far as is known */
+	int fd;                     /* of the file being written, or -1; the child of a fork closes it */
+};
+
+/* `program` may hold anything; what has no place in a file name is replaced. */
+void series_name(struct series *series, const char *program, const char *start, long pid);
+
+/* Writes the next file and then removes the oldest ones that are too many. The path is in `path`, on
+ * failure where the file should have been. */
+enum snap_status series_write(struct series *series, const struct snap_snapshot *snapshot, char path[PATH_MAX],
+			      struct snap_error *err);
+
+#endif

@@ -1,0 +1,157 @@
+/* snaprun: runs a program with the capturing agent in each Python process of it. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "frontend/messages.h"
+#include "frontend/options.h"
+#include "frontend/times.h"
+#include "frontend/tool.h"
+
+static const struct tool tool = {
+	.name = "snaprun",
+	.operands = "-o DIR [--] COMMAND [ARGUMENT]...",
+	.purpose = "Runs a program and leaves heap snapshots of each CPython process of it in DIR.",
+	.options = (const int[]){OPTION_OUTPUT, OPTION_FRAMES, OPTION_EVERY, OPTION_SNAPSHOTS, OPTION_KEEP, OPTION_GC,
+				 0},
+	.words = (const struct tool_words[]){{OPTION_OUTPUT, "DIR", "write snapshots into DIR, which is made"},
+					     {OPTION_FRAMES, "N", "newest frames kept of a traceback (10)"},
+					     {0, NULL, NULL}},
+	.runs_command = true,
+	.examples = (const char *const[]){"snaprun -o snaps -- python3 service.py",
+					  "snaprun -o often --every 10m --keep 100 -- python3 service.py", NULL},
+};
+
+enum { COMMAND_NOT_FOUND = 127, COMMAND_REFUSED = 126, FRAMES_MAX = 65535 };
+
+static void set(const char *name, const char *value)
+{
+	if ((value != NULL ? setenv(name, value, 1) : unsetenv(name)) < 0) {
+		message_fail(NULL, "out of memory");
+		exit(TOOL_FAILED);
+	}
+}
+
+static void set_number(const char *name, uint64_t number)
+{
+	char text[32];
+	snprintf(text, sizeof text, "%" PRIu64, number);
+	set(name, number > 0 ? text : NULL);
+}
+
+/* DIR, made if it is not there, as every process will find it. */
+static void set_folder(const char *argument)
+{
+	if (mkdir(argument, 0700) < 0 && errno != EEXIST) {
+		message_fail(argument, "cannot create the folder: %s", strerror(errno));
+		exit(TOOL_FAILED);
+	}
+	struct stat st;
+	char *path = realpath(argument, NULL);
+	if (path == NULL || stat(path, &st) < 0) {
+		message_fail(argument, "cannot use the folder: %s", strerror(errno));
+		exit(TOOL_FAILED);
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		message_fail(argument, "it is not a folder");
+		exit(TOOL_FAILED);
+	}
+	set("SNAPRUN_FOLDER", path);
+	free(path);
+}
+
+/* Where the agent is: beside our own folder, in lib/snaptools. */
+static void find_agent(char folder[PATH_MAX])
+{
+	static const char agent[] = "lib/snaptools";
+	char file[PATH_MAX + 32];
+	ssize_t size = readlink("/proc/self/exe", folder, PATH_MAX - 1 - sizeof agent);
+	folder[size > 0 ? size : 0] = '\0';
+	for (int i = 0; i < 2; i++) {
+		char *slash = strrchr(folder, '/');
+		if (slash != NULL)
+			slash[i] = '\0';
+	}
+	strcat(folder, agent);
+	snprintf(file, sizeof file, "%s/snapcapture.so", folder);
+	if (access(file, R_OK) == 0)
+		return;
+	message_fail(file, "the agent is not there: %s", strerror(errno));
+	exit(TOOL_FAILED);
+}
+
+/* In front, so that its sitecustomize is found first; it runs the program's own. */
+static void set_python_path(void)
+{
+	char folder[PATH_MAX];
+	find_agent(folder);
+	const char *before = getenv("PYTHONPATH");
+	size_t size = strlen(folder), rest = before != NULL ? strlen(before) : 0;
+	if (before != NULL && strncmp(before, folder, size) == 0 && (before[size] == ':' || before[size] == '\0'))
+		return; /* we run under ourselves */
+	char *path = malloc(size + 1 + rest + 1);
+	if (path == NULL) {
+		message_fail(NULL, "out of memory");
+		exit(TOOL_FAILED);
+	}
+	sprintf(path, "%s%s%s", folder, rest > 0 ? ":" : "", rest > 0 ? before : "");
+	set("PYTHONPATH", path);
+	free(path);
+}
+
+int main(int argc, char **argv)
+{
+	/* Not tool_start: standard streams and SIGPIPE are to reach the command as they are. */
+	message_start(tool.name);
+	const char *folder = NULL, *argument;
+	uint64_t frames = 0, every_ms = 0, limit = 0, keep = 0;
+	bool collect = false;
+	for (int option; (option = option_next(&tool, argc, argv, &argument)) != OPTION_DONE;) {
+		switch (option) {
+		case OPTION_OUTPUT:
+			folder = argument;
+			break;
+		case OPTION_FRAMES:
+			frames = option_count(option, argument, 1, FRAMES_MAX);
+			break;
+		case OPTION_EVERY:
+			every_ms = option_time(option, argument);
+			break;
+		case OPTION_SNAPSHOTS:
+			limit = option_count(option, argument, 1, 999999);
+			break;
+		case OPTION_KEEP:
+			keep = option_count(option, argument, 2, 999999);
+			break;
+		case OPTION_GC:
+			collect = true;
+			break;
+		default:
+			break;
+		}
+	}
+	if (folder == NULL)
+		message_usage("-o DIR is needed");
+	if (optind == argc)
+		message_usage("a command is needed");
+	set_folder(folder);
+	set_python_path();
+	set_number("SNAPRUN_FRAMES", frames);
+	set_number("SNAPRUN_EVERY", every_ms);
+	set_number("SNAPRUN_LIMIT", limit);
+	set_number("SNAPRUN_KEEP", keep);
+	set("SNAPRUN_GC", collect ? "1" : NULL);
+	set("SNAPRUN_GAVE_UP", NULL);
+
+	execvp(argv[optind], argv + optind);
+	int status = errno == ENOENT ? COMMAND_NOT_FOUND : COMMAND_REFUSED;
+	message_fail(argv[optind], "cannot run it: %s", strerror(errno));
+	return status;
+}

@@ -1,0 +1,127 @@
+"""Runs programs under snaprun, in a folder of their own, with each interpreter that is at hand."""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT / "tests/cli"), str(ROOT / "tests/oracle")]
+
+import pythons  # noqa: E402
+import snapdump  # noqa: E402
+from running import BIN, ToolCase, environment  # noqa: E402
+
+AGENT = BIN.parent / "lib/snaptools"
+NAME = re.compile(r"\A(.+)-(\d{8}T\d{6}Z)-(\d+)(\.\d+)?-(\d{6})\.snap\Z")
+SANITIZED = os.environ.get("SNAP_VARIANT") == "asan"
+PATIENCE = 60 if SANITIZED else 30
+
+
+def sanitizer():
+    """What a program needs that was not built for the sanitizer and loads an agent that was."""
+    if not SANITIZED:
+        return {}
+    library = subprocess.run(["gcc", "-print-file-name=libasan.so"], check=True, capture_output=True, text=True)
+    options = os.environ.get("ASAN_OPTIONS", "")
+    return {"LD_PRELOAD": os.path.realpath(library.stdout.strip()), "ASAN_OPTIONS": f"{options}:detect_leaks=0"}
+
+
+class CaptureCase(ToolCase):
+    python = None
+
+    def setUp(self):
+        super().setUp()
+        self.snaps = self.folder / "snaps"
+        self.clean = {"PYTHONPATH": None, "PYTHONTRACEMALLOC": None, "PYTHONSTARTUP": None, **sanitizer()}
+
+    def write(self, text, name="program.py"):
+        path = self.folder / name
+        path.write_text(textwrap.dedent(text))
+        return path
+
+    def command(self, program, *arguments, options=(), command=None):
+        if program is not None and not isinstance(program, pathlib.Path):
+            program = self.write(program)
+        command = command or [self.python, "-B", program]
+        return [os.fspath(part) for part in ("snaprun", "-o", self.snaps, *options, "--", *command, *arguments)]
+
+    def capture(self, program, *arguments, options=(), command=None, status=0, out=None, err="", env=None, **more):
+        """Runs a program to its end; returns what it printed."""
+        return self.expect(*self.command(program, *arguments, options=options, command=command), status=status,
+                           out=out, err=err, env={**self.clean, **(env or {})}, **more)
+
+    def begin(self, program, *arguments, options=(), command=None, **more):
+        """Runs a program and leaves it running; its output is read from .stdout."""
+        more.setdefault("stderr", subprocess.PIPE)
+        process = subprocess.Popen(self.command(program, *arguments, options=options, command=command),
+                                   cwd=self.folder, env=environment(**self.clean), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, text=True, bufsize=1, **more)
+        self.addCleanup(self.end, process)
+        return process
+
+    def end(self, process):
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+    def finish(self, process, status=0, err=""):
+        process.stdout.read()
+        said = process.stderr.read()
+        self.assertEqual((process.wait(PATIENCE), said), (status, err))
+
+    def wait_until(self, condition, what):
+        limit = time.monotonic() + PATIENCE
+        while not condition():
+            self.assertLess(time.monotonic(), limit, f"waited in vain for {what}")
+            time.sleep(0.01)
+
+    def series(self):
+        """{pid: [path, …]} in the order of time."""
+        found = {}
+        for path in sorted(self.snaps.iterdir() if self.snaps.exists() else ()):
+            self.assertRegex(path.name, NAME)
+            found.setdefault(int(NAME.match(path.name)[3]), []).append(path)
+        return found
+
+    def only_series(self):
+        series = self.series()
+        self.assertEqual(len(series), 1, series)
+        return next(iter(series.values()))
+
+    def read(self, path):
+        """The one member of a file, by the second decoder."""
+        self.assertEqual(path.stat().st_mode & 0o7777, 0o600)
+        members = list(snapdump.read_members(path.read_bytes()))
+        self.assertEqual(len(members), 1)
+        return members[0]
+
+    def meta(self, path):
+        return {key.decode(): value.decode() for key, value in self.read(path).meta}
+
+    def blocks_at(self, path, name, line):
+        """Blocks whose newest frame is this line."""
+        return sum(values[0] for frames, _, _, _, values in self.read(path).rows()
+                   if frames[0][0].decode().endswith(name) and frames[0][1] == line)
+
+    def request(self, *arguments):
+        return pathlib.Path(self.expect("snaptake", *map(str, arguments)).decode().rstrip("\n"))
+
+
+def for_each_python(*cases):
+    """A class for each case and interpreter, by name; says which versions cannot be tested here."""
+    for version in pythons.MISSING:
+        print(f"not run: CPython {version} is not at hand")
+    made = {}
+    for version, path in pythons.FOUND.items():
+        for case in cases:
+            name = f"{case.__name__}_{re.sub(r'[^0-9A-Za-z]+', '_', version)}"
+            made[name] = type(name, (case, CaptureCase), {"python": path})
+    return made
+
+
+__all__ = ["AGENT", "CaptureCase", "ROOT", "SANITIZED", "environment", "for_each_python", "pythons", "signal", "snapdump"]

@@ -1,0 +1,405 @@
+"""In somebody else's process: forks, threads, full disks and sudden deaths leave the program as it was and
+only whole files behind."""
+
+import os
+import pathlib
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+from capturing import SANITIZED, CaptureCase, for_each_python
+
+KILLS = 6 if SANITIZED else 15
+
+
+class Safety:
+    def generations(self):
+        return sorted(self.meta(paths[-1])["capture.fork_generation"] for paths in self.series().values())
+
+    def test_fork(self):
+        """Master and workers go on with series of their own, and take requests."""
+        process = self.begin("""
+            import os, sys, time
+            kept = [bytearray(50) for _ in range(500)]
+            workers = []
+            for number in range(3):
+                pid = os.fork()
+                if pid == 0:
+                    kept += [bytearray(70) for _ in range(100)]
+                    time.sleep(1.5)
+                    sys.exit(0)
+                workers.append(pid)
+            print(os.getpid(), *workers, flush=True)
+            for pid in workers:
+                assert os.waitpid(pid, 0)[1] == 0
+        """, options=["--every", "400ms"])
+        pids = list(map(int, process.stdout.readline().split()))
+        folder = pathlib.Path(f"/tmp/snaptools-{os.geteuid()}")
+        self.wait_until(lambda: all((folder / f"{pid}.sock").exists() for pid in pids), "all sockets")
+        asked = [self.request(pid) for pid in pids]
+        self.finish(process)
+        series = self.series()
+        self.assertEqual(sorted(series), sorted(pids))
+        self.assertEqual(self.generations(), ["0", "1", "1", "1"])
+        for pid, path in zip(pids, asked):
+            self.assertIn(path, series[pid])
+            seen = [self.meta(path) for path in series[pid]]
+            self.assertEqual({meta["pid"] for meta in seen}, {str(pid)})
+            self.assertEqual([meta["seq"] for meta in seen], [str(n + 1) for n in range(len(seen))])
+            self.assertEqual({meta["capture.trigger"] for meta in seen}, {"exit", "interval", "request"})
+            self.assertEqual(seen[-1]["capture.trigger"], "exit")
+            self.assertGreaterEqual(self.blocks_at(path, "program.py", 3), 500)
+            self.assertFalse((folder / f"{pid}.sock").exists())
+
+    def test_python_does_not_warn_of_a_thread_that_is_not_the_programs(self):
+        self.capture("""
+            import os, time, warnings
+            warnings.simplefilter("always")
+            for _ in range(100):
+                pid = os.fork()
+                if pid == 0:
+                    os._exit(0)
+                assert os.waitpid(pid, 0)[1] == 0
+                time.sleep(0.001)
+        """)
+
+    def test_forks_do_not_put_intervals_off(self):
+        self.capture("""
+            import os, time, warnings
+            warnings.simplefilter("ignore")
+            end = time.monotonic() + 1.5
+            while time.monotonic() < end:
+                pid = os.fork()
+                if pid == 0:
+                    os._exit(0)
+                assert os.waitpid(pid, 0)[1] == 0
+                time.sleep(0.01)
+        """, options=["--every", "300ms"])
+        self.assertGreaterEqual(len(self.only_series()), 4)
+
+    def test_grandchildren(self):
+        self.capture("""
+            import os, sys
+            for generation in range(3):
+                pid = os.fork()
+                if pid:
+                    assert os.waitpid(pid, 0)[1] == 0
+                    break
+        """)
+        self.assertEqual(self.generations(), ["0", "1", "2", "3"])
+
+    def test_forks_while_snapshots_are_written(self):
+        self.capture("""
+            import os, sys, time, snapcapture, threading, warnings
+            warnings.simplefilter("ignore")
+            kept = [bytearray(n % 300) for n in range(20000)]
+            stop = []
+            def snap():
+                while not stop:
+                    snapcapture.snapshot()
+            threads = [threading.Thread(target=snap) for _ in range(2)]
+            [thread.start() for thread in threads]
+            for number in range(25):
+                pid = os.fork()
+                if pid == 0:
+                    if number % 5 == 0:
+                        assert snapcapture.snapshot() is not None
+                    os._exit(0)
+                assert os.waitpid(pid, 0)[1] == 0
+            stop.append(1)
+            [thread.join() for thread in threads]
+        """, options=["--every", "50ms", "--keep", "5"])
+        self.assertEqual(len(self.series()), 6)
+        self.check_all()
+
+    def test_multiprocessing(self):
+        for method in ("fork", "spawn", "forkserver"):
+            with self.subTest(method=method):
+                self.capture("""
+                    import multiprocessing, sys
+                    def work(number):
+                        global kept
+                        kept = [bytearray(40) for _ in range(400)]
+                    if __name__ == "__main__":
+                        context = multiprocessing.get_context(sys.argv[1])
+                        workers = [context.Process(target=work, args=(n,)) for n in range(2)]
+                        [worker.start() for worker in workers]
+                        [worker.join() for worker in workers]
+                        sys.exit(max(worker.exitcode for worker in workers))
+                """, method)
+                found = [path for paths in self.series().values() for path in paths]
+                self.assertEqual(sum(self.blocks_at(path, "program.py", 5) >= 800 for path in found), 2, found)
+                for path in found:
+                    path.unlink()
+
+    def test_programs_that_the_program_runs(self):
+        self.capture("""
+            import os, subprocess, sys
+            run = [sys.executable, "-B", "-c", "import sys; x = bytearray(1000); sys.exit(5)"]
+            assert subprocess.call(run) == 5
+            assert subprocess.call(run, preexec_fn=lambda: None) == 5
+            assert subprocess.call(["true"], preexec_fn=lambda: None) == 0
+            os.execv(sys.executable, [sys.executable, "-B", "-c", "x = 1"])
+        """)
+        self.assertEqual(len(self.series()), 3)
+        self.assertEqual(self.generations(), ["0"] * 3)
+
+    def test_threads(self):
+        self.capture("""
+            import json, snapcapture, sys, threading, time, zlib
+            sys.setswitchinterval(1e-5)
+            stop, taken = [], []
+            def allocate():
+                kept = []
+                while not stop:
+                    kept.append(json.loads(json.dumps({"n": list(range(50))})))
+                    zlib.compress(b"x" * 20000)
+                    if len(kept) > 100:
+                        kept.clear()
+            def snap():
+                while not stop:
+                    taken.append(snapcapture.snapshot())
+            threads = [threading.Thread(target=f) for f in [allocate] * 4 + [snap] * 3]
+            [thread.start() for thread in threads]
+            time.sleep(2)
+            stop.append(1)
+            [thread.join() for thread in threads]
+            assert len(taken) > 5 and None not in taken and len(set(taken)) == len(taken)
+        """, options=["--every", "20ms", "--keep", "10"])
+        self.assertEqual(len(self.only_series()), 10)
+        self.check_all()
+
+    def test_the_end_comes_at_any_moment(self):
+        for delay in (0, 1, 2, 5, 10, 20, 50):
+            self.capture(f"""
+                import threading, time
+                kept = [bytearray(n % 100) for n in range(3000)]
+                def busy():
+                    while True:
+                        kept.append(1)
+                        time.sleep(0)
+                threading.Thread(target=busy, daemon=True).start()
+                time.sleep({delay} / 1000)
+            """, options=["--every", "1ms"])
+        self.assertEqual(len(self.series()), 7)
+        self.check_all()
+
+    def check_all(self):
+        paths = [path for paths in self.series().values() for path in paths]
+        for path in paths:
+            self.expect("snapinfo", "--check", path, out=None)
+        return paths
+
+    def test_kill_leaves_only_whole_files(self):
+        program = self.write("""
+            kept = []
+            print("ready", flush=True)
+            while True:
+                kept.append(bytearray(len(kept) % 500))
+                if len(kept) > 30000:
+                    kept.clear()
+        """)
+        chosen = random.Random(5)
+        for _ in range(KILLS):
+            process = self.begin(program, options=["--every", "5ms", "--keep", "4"])
+            process.stdout.readline()
+            time.sleep(chosen.uniform(0.02, 0.4))
+            process.kill()
+            process.wait()
+        self.assertGreater(len(self.check_all()), KILLS)
+
+    def test_file_too_large(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+        err = rf"snapcapture\[\d+\]: {self.snaps}/program-\S+-000001.snap: cannot write: File too large; the program goes on\n"
+        result = self.run_tool(*self.command("""
+            import snapcapture
+            kept = [bytearray(n) for n in range(1000)]
+            print([snapcapture.snapshot() for _ in range(3)])
+        """), env=self.clean, preexec_fn=limit)
+        self.assertEqual((result.status, result.out), (0, b"[None, None, None]\n"))
+        self.assertRegex(result.err, rf"\A{err}\Z")
+        self.assertEqual(self.series(), {})
+
+    def test_full_disk(self):
+        self.snaps.mkdir()
+        program = self.write("""
+            import os, snapcapture, sys
+            kept = [bytearray(n) for n in range(2000)]
+            first = snapcapture.snapshot()
+            with open("snaps/filler", "wb", 0) as filler:
+                try:
+                    while True:
+                        filler.write(bytes(4096))
+                except OSError:
+                    pass
+            lost = snapcapture.snapshot(), snapcapture.snapshot()
+            os.unlink("snaps/filler")
+            print(first is not None, lost, snapcapture.snapshot() is not None)
+            snapcapture.stop()
+            for name in sorted(os.listdir("snaps")):
+                with open("snaps/" + name, "rb") as file, open(name, "wb") as copy:
+                    copy.write(file.read())
+        """)
+        mounted = subprocess.run(["unshare", "-m", "true"], capture_output=True)
+        if mounted.returncode != 0:
+            print(f"not run: {self.id()}: nothing may be mounted here")
+            return
+        line = 'mount -t tmpfs -o size=256k none snaps && exec "$@"'
+        result = self.run_tool("unshare", "-m", "sh", "-c", line, "sh", *self.command(program), env=self.clean)
+        self.assertEqual((result.status, result.out), (0, b"True (None, None) True\n"), result.err)
+        self.assertRegex(result.err, r"\Asnapcapture\[\d+\]: \S+: cannot \w+: No space left on device; the program goes on\n\Z")
+        names = [name for name in self.files() if name.endswith(".snap")]
+        self.assertEqual([name[-11:] for name in names], ["000001.snap", "000002.snap", "000003.snap"])
+        for name in names:
+            self.expect("snapinfo", "--check", name)
+        done = self.shell(f"snapinfo --json {names[-1]}")
+        self.assertIn(b'"capture.dropped":"2"', done.out.replace(b": ", b":"))
+
+    def test_folder_that_goes_and_folder_of_another(self):
+        result = self.run_tool(*self.command("""
+            import os, shutil, snapcapture
+            shutil.rmtree("snaps")
+            print(snapcapture.snapshot())
+        """), env=self.clean)
+        self.assertEqual((result.status, result.out), (0, b"None\n"))
+        self.assertRegex(result.err, r"\Asnapcapture\[\d+\]: .*: cannot create: No such file or directory; the program goes on\n\Z")
+        if os.geteuid() != 0:
+            print(f"not run: {self.id()}: only root can become another user")
+            return
+        result = self.run_tool(*self.command("""
+            import os, snapcapture
+            os.setuid(65534)
+            print(snapcapture.snapshot())
+        """), env=self.clean)
+        self.assertEqual((result.status, result.out), (0, b"None\n"))
+        self.assertRegex(result.err, r"\A[^\n]*: cannot create: Permission denied; the program goes on\n\Z")
+
+    def test_a_name_in_the_folder_is_not_followed(self):
+        victim = self.folder / "victim"
+        victim.write_text("mine")
+        result = self.run_tool(*self.command("""
+            import os, snapcapture
+            start = os.path.basename(snapcapture.snapshot())[:-len("000001.snap")]
+            os.symlink("../victim", "snaps/" + start + "000002.snap")
+            assert snapcapture.snapshot() is None
+            os.unlink("snaps/" + start + "000002.snap")
+        """), env=self.clean)
+        self.assertEqual(result.status, 0, result.err)
+        self.assertRegex(result.err, r"\A[^\n]*: cannot create: File exists; the program goes on\n\Z")
+        self.assertEqual(victim.read_text(), "mine")
+        self.assertEqual(len(self.only_series()), 2)
+
+    def test_tracing_that_the_program_ends(self):
+        result = self.run_tool(*self.command("""
+            import snapcapture, tracemalloc
+            tracemalloc.stop()
+            print(snapcapture.snapshot())
+        """), env=self.clean)
+        self.assertEqual((result.status, result.out), (0, b"None\n"))
+        self.assertRegex(result.err, r"\Asnapcapture\[\d+\]: the program has ended tracemalloc's tracing; the program goes on\n\Z")
+
+    def test_snapshot_within_a_snapshot(self):
+        """A finalizer may run while garbage is collected."""
+        self.capture("""
+            import gc, snapcapture
+            class Noisy:
+                def __del__(self):
+                    print(snapcapture.snapshot())
+            noisy = Noisy()
+            noisy.self = noisy
+            del noisy
+            print(snapcapture.snapshot(gc=True) is not None)
+        """, out=b"None\nTrue\n")
+
+    def test_signals_stay_the_programs(self):
+        self.capture("""
+            import os, signal, time
+            taken = []
+            for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGRTMIN + 6, signal.SIGALRM):
+                signal.signal(number, lambda n, frame: taken.append(n))
+                for _ in range(20):
+                    os.kill(os.getpid(), number)
+                    time.sleep(0.002)
+            assert len(taken) == 100, len(taken)
+        """, options=["--every", "10ms", "--keep", "2"])
+
+    def test_subinterpreters_are_left_alone(self):
+        # With tracemalloc alone 3.11 and older hang when one is made, and 3.12.1 crashes when it goes.
+        version = subprocess.run([self.python, "-c", "import sys; print(sys.version_info[1])"], capture_output=True)
+        if int(version.stdout) < 13:
+            print(f"not run: {self.id()}: tracemalloc itself hangs or crashes there")
+            return
+        program = """
+            try:
+                try:
+                    import _interpreters as interpreters
+                except ImportError:
+                    import _xxsubinterpreters as interpreters
+            except ImportError:
+                raise SystemExit(0)
+            with open("inside.py") as file:
+                code = file.read()
+            for _ in range(2):
+                made = interpreters.create()
+                answer = interpreters.run_string(made, code)
+                assert answer is None, answer
+                interpreters.destroy(made)
+        """
+        self.write("""
+            import sys
+            kept = [bytearray(10) for _ in range(100)]
+            try:
+                import snapcapture
+            except ImportError:
+                pass
+            else:
+                assert not snapcapture.is_capturable()
+                try:
+                    snapcapture.snapshot()
+                except RuntimeError:
+                    pass
+                else:
+                    raise AssertionError("it took one")
+        """, "inside.py")
+        self.capture(program, options=["--every", "20ms", "--keep", "2"])
+        self.assertEqual(len(self.series()), 1)
+
+
+class Requests(CaptureCase):
+    """Who may ask."""
+
+    def test_sockets_of_the_dead_are_removed(self):
+        socket = pathlib.Path(f"/tmp/snaptools-{os.geteuid()}")
+        program = self.write("import time; print('ready', flush=True); time.sleep(60)")
+        killed = self.begin(None, command=[sys.executable, "-B", program])
+        killed.stdout.readline()
+        self.wait_until(lambda: (socket / f"{killed.pid}.sock").exists(), "a socket")
+        killed.kill()
+        killed.wait()
+        self.assertTrue((socket / f"{killed.pid}.sock").exists())
+        self.capture(None, command=[sys.executable, "-B", "-c", "import time; time.sleep(0.2)"])
+        self.assertFalse((socket / f"{killed.pid}.sock").exists())
+
+    def test_another_user_is_refused(self):
+        if os.geteuid() != 0:
+            print(f"not run: {self.id()}: only root can become another user")
+            return
+        process = self.begin(None, command=[sys.executable, "-B", self.write("import time; print('ready', flush=True); time.sleep(60)")])
+        process.stdout.readline()
+        path = pathlib.Path(f"/tmp/snaptools-0/{process.pid}.sock")
+        self.wait_until(path.exists, "a socket")
+        self.expect_failure("snaptake", str(process.pid), user=65534, err=r"snaptake: \d+: it belongs to another user: .*")
+        self.request(process.pid)
+        process.send_signal(signal.SIGKILL)
+
+
+globals().update(for_each_python(Safety))
+
+
+if __name__ == "__main__":
+    unittest.main()
