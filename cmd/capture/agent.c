@@ -166,8 +166,6 @@ static enum snap_status collect_traces(enum trigger trigger, const char *label, 
 					    [TRIGGER_INTERVAL] = "interval",
 					    [TRIGGER_REQUEST] = "request"};
 	const struct agent_options *options = &agent.options;
-	if (!agent.runs)
-		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "the capture has ended");
 	if (agent.series.stem[0] == '\0')
 		name_series();
 	const struct occasion occasion = {.trigger = names[trigger],
@@ -204,6 +202,12 @@ void agent_take(enum trigger trigger, const char *label, bool collect, struct ag
 	/* Collecting garbage runs the program's code, which may come back here. */
 	if (!lock()) {
 		strcpy(result->why, "a snapshot is being taken already");
+		return;
+	}
+	/* The thread may have waited for the lock while the end came: nothing is lost by that. */
+	if (!agent.runs) {
+		strcpy(result->why, "the capture has ended");
+		pthread_mutex_unlock(&agent.busy);
 		return;
 	}
 	if (agent.options.limit > 0 && agent.series.last >= agent.options.limit) {
