@@ -88,22 +88,14 @@ static bool keep(struct concatenation *cat, struct snap_snapshot *snapshot)
 	return true;
 }
 
-static bool take_operand(struct concatenation *cat, const char *argument)
+static bool take(void *concatenation, struct snap_snapshot *snapshot, const char *name)
 {
-	struct operand operand;
-	struct operand_reader reader;
-	struct snap_snapshot *snapshot;
-	enum snap_status status;
-	if (!operand_parse(&operand, argument) || !operand_open(&reader, &operand))
-		return false;
-	bool taken = true;
-	while (taken && (status = operand_next(&reader, &snapshot)) == SNAP_OK) {
-		taken = cat->merge ? keep(cat, snapshot) : put(cat, snapshot);
-		if (!cat->merge || !taken)
-			snap_snapshot_free(snapshot);
-	}
-	operand_close(&reader);
-	return taken && status == SNAP_END;
+	struct concatenation *cat = concatenation;
+	(void)name;
+	bool taken = cat->merge ? keep(cat, snapshot) : put(cat, snapshot);
+	if (!cat->merge || !taken)
+		snap_snapshot_free(snapshot);
+	return taken;
 }
 
 static bool put_merged(struct concatenation *cat)
@@ -122,7 +114,7 @@ static bool put_merged(struct concatenation *cat)
 static bool concatenate(struct concatenation *cat, char **operands, int count)
 {
 	for (int i = 0; i < count; i++)
-		if (!take_operand(cat, operands[i]))
+		if (!operand_each(operands[i], take, cat))
 			return false;
 	return (!cat->merge || put_merged(cat)) && stream_finish(&cat->stream);
 }

@@ -30,10 +30,9 @@ static const struct tool tool = {
 				      "snapfilter --redact key.bin -o for-the-vendor.snap after.snap", NULL},
 };
 
-/* Texts that `--preset-file` and `--redact` read take at most this. */
-
 struct filtering {
 	struct stream_options output;
+	struct stream stream;
 	struct snap_presets *presets;
 	struct snap_pattern **patterns; /* all that were made */
 	size_t pattern_count;
@@ -308,21 +307,12 @@ static bool transform(const struct filtering *f, struct snap_snapshot **snapshot
 	return step(snapshot, made, status, name, &err);
 }
 
-static bool filter_all(const struct filtering *f, const char *argument, struct stream *stream)
+static bool put(void *filtering, struct snap_snapshot *snapshot, const char *name)
 {
-	struct operand operand;
-	struct operand_reader reader;
-	struct snap_snapshot *snapshot;
-	enum snap_status status;
-	if (!operand_parse(&operand, argument) || !operand_open(&reader, &operand))
-		return false;
-	bool written = true;
-	while (written && (status = operand_next(&reader, &snapshot)) == SNAP_OK) {
-		written = transform(f, &snapshot, operand.name) && stream_put(stream, snapshot);
-		snap_snapshot_free(snapshot);
-	}
-	operand_close(&reader);
-	return written && status == SNAP_END && stream_finish(stream);
+	struct filtering *f = filtering;
+	bool written = transform(f, &snapshot, name) && stream_put(&f->stream, snapshot);
+	snap_snapshot_free(snapshot);
+	return written;
 }
 
 int main(int argc, char **argv)
@@ -337,11 +327,10 @@ int main(int argc, char **argv)
 		message_usage("one FILE is enough: '%s'", operands[1]);
 
 	enum tool_exit status = TOOL_FAILED;
-	struct stream stream;
-	if (stream_open(&stream, &f.output)) {
-		if (filter_all(&f, operands[0], &stream))
+	if (stream_open(&f.stream, &f.output)) {
+		if (operand_each(operands[0], put, &f) && stream_finish(&f.stream))
 			status = TOOL_DONE;
-		stream_close(&stream);
+		stream_close(&f.stream);
 	}
 	free_all(&f);
 	return tool_finish(status);

@@ -189,6 +189,22 @@ enum snap_status operand_next(struct operand_reader *reader, struct snap_snapsho
 	return reader->operand->member > 0 ? pick_from_front(reader, out) : pick_from_back(reader, out);
 }
 
+bool operand_each(const char *argument, bool (*take)(void *context, struct snap_snapshot *snapshot, const char *name),
+		  void *context)
+{
+	struct operand operand;
+	struct operand_reader reader;
+	struct snap_snapshot *snapshot;
+	enum snap_status status = SNAP_OK;
+	if (!operand_parse(&operand, argument) || !operand_open(&reader, &operand))
+		return false;
+	bool taken = true;
+	while (taken && (status = operand_next(&reader, &snapshot)) == SNAP_OK)
+		taken = take(context, snapshot, operand.name);
+	operand_close(&reader);
+	return taken && status == SNAP_END;
+}
+
 static bool refuse_several(struct operand_reader *reader)
 {
 	size_t members = 2;

@@ -37,6 +37,11 @@ bool operand_open(struct operand_reader *reader, const struct operand *operand);
 enum snap_status operand_next(struct operand_reader *reader, struct snap_snapshot **out);
 void operand_close(struct operand_reader *reader);
 
+/* Hands the snapshots of an operand over one by one, as long as `take` says true; each is the taker's, and
+ * `name` is for messages. True when all were taken. */
+bool operand_each(const char *argument, bool (*take)(void *context, struct snap_snapshot *snapshot, const char *name),
+		  void *context);
+
 /* The one snapshot of an operand; an error that names FILE@N when there are several. */
 bool operand_read_one(const char *argument, struct snap_snapshot **out);
 /* The first and the last snapshot of an operand that has several. */
