@@ -292,13 +292,21 @@ LEFT JOIN line_total z ON z.snapshot = p.last AND z.line = g.line;
 -- The same for each traceback, with its text.
 CREATE VIEW growth_traceback AS
 SELECT g.process, g.first_bytes, g.last_bytes, g.last_bytes - g.first_bytes AS growth_bytes, g.bytes_per_hour,
-	b.frames, b.traceback, g.node
+	g.steps_up, g.steps, b.frames, b.traceback, g.node
 FROM (
-	SELECT p.process, t.node, sum(CASE t.snapshot WHEN p.first THEN t.bytes ELSE 0 END) AS first_bytes,
-		sum(CASE t.snapshot WHEN p.last THEN t.bytes ELSE 0 END) AS last_bytes,
-		CASE p.timed WHEN p.snapshots THEN round((p.timed * sum(e.hours * t.bytes) - p.h * total(t.bytes)) /
-			nullif(p.timed * p.hh - p.h * p.h, 0)) END AS bytes_per_hour
-	FROM span p CROSS JOIN series e ON e.process = p.process CROSS JOIN site t ON t.snapshot = e.snapshot
+	SELECT p.process, t.node, max(CASE t.position WHEN 1 THEN t.bytes ELSE 0 END) AS first_bytes,
+		max(CASE t.position WHEN p.snapshots THEN t.bytes ELSE 0 END) AS last_bytes,
+		CASE p.timed WHEN p.snapshots THEN round((p.timed * sum(t.hours * t.bytes) - p.h * total(t.bytes)) /
+			nullif(p.timed * p.hh - p.h * p.h, 0)) END AS bytes_per_hour,
+		sum(t.position > 1 AND t.bytes > CASE t.before WHEN t.position - 1 THEN t.bytes_before ELSE 0 END) AS steps_up,
+		p.snapshots - 1 AS steps
+	FROM span p CROSS JOIN (
+		SELECT process, node, position, hours, bytes, lag(position) OVER earlier AS before,
+			lag(bytes) OVER earlier AS bytes_before
+		FROM (SELECT e.process, t.node, e.position, e.hours, sum(t.bytes) AS bytes
+			FROM series e CROSS JOIN site t ON t.snapshot = e.snapshot
+			GROUP BY e.process, t.node, e.position)
+		WINDOW earlier AS (PARTITION BY process, node ORDER BY position)) t ON t.process = p.process
 	GROUP BY p.process, t.node) g
 CROSS JOIN traceback b ON b.node = g.node;
 

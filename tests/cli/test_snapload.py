@@ -92,6 +92,18 @@ class Content(Load):
         self.assertEqual(self.ask("SELECT path, growth_bytes FROM steady_growth"), [("/srv/leak.py", 200)])
         self.assertEqual(self.ask("SELECT count(*) FROM growth_traceback"), [(2,)])
 
+    def test_steps_of_tracebacks(self):
+        # Up, gone, back, down: a snapshot without the traceback has 0.
+        for number, blocks in enumerate((1, 3, 0, 2, 1)):
+            self.write(f"{number}.pickle", (blocks, 100, "/srv/leak.py:2"), (1, number + 1, "/srv/other.py:1"),
+                       time=dumps.TIME + 60 * number)
+        self.load(*(f"{number}.pickle" for number in range(5)))
+        self.assertEqual(self.ask("SELECT traceback, first_bytes, last_bytes, steps_up, steps FROM growth_traceback"
+                                  " ORDER BY 1"), [("/srv/leak.py:2", 100, 100, 2, 4), ("/srv/other.py:1", 1, 5, 4, 4)])
+        lines = self.ask("SELECT path || ':' || line, first_bytes, last_bytes, steps_up, steps FROM growth_line ORDER BY 1")
+        self.assertEqual(lines, self.ask("SELECT traceback, first_bytes, last_bytes, steps_up, steps FROM growth_traceback"
+                                         " ORDER BY 1"))
+
     def test_says_what_it_did(self):
         self.expect("snapcat", "-o", "s.snap", "before.pickle", "after.pickle")
         self.expect("snapload", "a.db", "before.pickle", "s.snap", out="",
