@@ -26,7 +26,9 @@
 #include "process.h"
 #include "requests.h"
 #include "series.h"
+#include "signals.h"
 #include "snapshot.h"
+#include "watch.h"
 
 enum {
 	CHECK_MS = 60000,       /* how long the thread sleeps without looking after its descriptors */
@@ -57,6 +59,9 @@ static struct agent {
 	bool paused;                /* there is none while the process forks */
 	bool in_child;              /* the thread begins in the child of a fork */
 	int64_t due;                /* when the next interval ends */
+	int64_t look;               /* when memory is looked at again */
+	struct watch watch;
+	atomic_bool signalled;
 	struct descriptor wake[2]; /* the thread reads from the first */
 	struct descriptor listener; /* the thread's own */
 	char socket_path[REQUESTS_PATH_MAX];
@@ -165,7 +170,11 @@ static enum snap_status collect_traces(enum trigger trigger, const char *label, 
 	static const char *const names[] = {[TRIGGER_CODE] = "code",
 					    [TRIGGER_EXIT] = "exit",
 					    [TRIGGER_INTERVAL] = "interval",
-					    [TRIGGER_REQUEST] = "request"};
+					    [TRIGGER_LIMIT] = "limit",
+					    [TRIGGER_REQUEST] = "request",
+					    [TRIGGER_RSS_ABOVE] = "rss-above",
+					    [TRIGGER_RSS_STEP] = "rss-step",
+					    [TRIGGER_SIGNAL] = "signal"};
 	const struct agent_options *options = &agent.options;
 	if (agent.series.stem[0] == '\0')
 		name_series();
@@ -227,6 +236,7 @@ void agent_take(enum trigger trigger, const char *label, bool collect, struct ag
 	if (status == SNAP_OK) {
 		result->written = true;
 		memcpy(result->path, path, sizeof path);
+		watch_snapshot(&agent.watch);
 	} else {
 		lose(result, &err, path);
 	}
@@ -348,6 +358,14 @@ static void listen_again(void)
 	gate_leave();
 }
 
+/* In the handler of a signal. */
+static void notice_signal(void)
+{
+	if (!atomic_exchange(&agent.signalled, true) &&
+	    descriptor_is_ours(&agent.wake[1]) && send(agent.wake[1].fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		errno = 0;
+}
+
 static void sleep_until(unsigned number, int64_t when)
 {
 	int64_t now = now_ms(), span = when > now ? when - now : 0;
@@ -356,8 +374,38 @@ static void sleep_until(unsigned number, int64_t when)
 		waited[0].fd = agent.wake[0].fd;
 	if (descriptor_is_ours(&agent.listener))
 		waited[1].fd = agent.listener.fd;
-	if (poll(waited, 2, span < CHECK_MS ? (int)span : CHECK_MS) > 0 && (waited[1].revents & POLLIN) != 0)
+	if (poll(waited, 2, span < CHECK_MS ? (int)span : CHECK_MS) <= 0)
+		return;
+	char bytes[64];
+	if ((waited[0].revents & POLLIN) != 0 && recv(waited[0].fd, bytes, sizeof bytes, MSG_DONTWAIT) < 0)
+		errno = 0;
+	if ((waited[1].revents & POLLIN) != 0)
 		accept_request(number);
+}
+
+static void take_and_forget(unsigned number, enum trigger trigger)
+{
+	struct agent_result result;
+	if (atomic_load(&agent.wanted) == number)
+		take_from_thread(number, trigger, false, &result);
+}
+
+static void look_at_memory(unsigned number)
+{
+	static const enum trigger triggers[] = {[WATCH_RSS_STEP] = TRIGGER_RSS_STEP,
+						[WATCH_RSS_ABOVE] = TRIGGER_RSS_ABOVE,
+						[WATCH_LIMIT] = TRIGGER_LIMIT};
+	enum watch_event event = watch_look(&agent.watch);
+	if (event != WATCH_NOTHING)
+		take_and_forget(number, triggers[event]);
+	agent.look = now_ms() + WATCH_PERIOD_MS;
+}
+
+static void begin_to_watch(void)
+{
+	watch_begin(&agent.watch, &agent.options.watch);
+	agent.look = watch_is_on(&agent.watch) ? now_ms() + WATCH_PERIOD_MS : INT64_MAX;
+	agent.due = next_time();
 }
 
 static void *run(void *argument)
@@ -368,24 +416,42 @@ static void *run(void *argument)
 		sleep_until(number, now_ms() + CHILD_WAIT_MS);
 	while (atomic_load(&agent.wanted) == number) {
 		listen_again();
-		sleep_until(number, agent.due);
-		if (now_ms() >= agent.due && atomic_load(&agent.wanted) == number) {
-			struct agent_result result;
-			take_from_thread(number, TRIGGER_INTERVAL, false, &result);
+		if (!atomic_load(&agent.signalled))
+			sleep_until(number, agent.due < agent.look ? agent.due : agent.look);
+		if (atomic_load(&agent.wanted) != number)
+			break;
+		if (atomic_exchange(&agent.signalled, false))
+			take_and_forget(number, TRIGGER_SIGNAL);
+		if (now_ms() >= agent.look)
+			look_at_memory(number);
+		if (now_ms() >= agent.due) {
+			take_and_forget(number, TRIGGER_INTERVAL);
 			agent.due = next_time();
 		}
 	}
 	return NULL;
 }
 
-static bool start_thread(void)
+/* The pair stays while the process does, for the handler of a signal may use it at any time. */
+static bool make_wake(void)
 {
 	int pair[2];
-	sigset_t all, before;
+	if (descriptor_is_ours(&agent.wake[0]) && descriptor_is_ours(&agent.wake[1]))
+		return true;
+	descriptor_close(&agent.wake[0]);
+	descriptor_close(&agent.wake[1]);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return false;
 	agent.wake[0] = descriptor_new(pair[0]);
 	agent.wake[1] = descriptor_new(pair[1]);
+	return true;
+}
+
+static bool start_thread(void)
+{
+	sigset_t all, before;
+	if (!make_wake())
+		return false;
 	unsigned number = ++agent.threads_begun;
 	atomic_store(&agent.wanted, number);
 	atomic_store(&agent.thread_works, false);
@@ -423,10 +489,6 @@ static bool end_thread(void)
 	}
 	py.PyEval_RestoreThread(state);
 	agent.has_thread = false;
-	if (woken) {
-		descriptor_close(&agent.wake[0]);
-		descriptor_close(&agent.wake[1]);
-	}
 	return woken;
 }
 
@@ -452,6 +514,7 @@ static void in_forked_child(void)
 	descriptor_close(&agent.wake[0]);
 	descriptor_close(&agent.wake[1]);
 	agent.has_thread = false;
+	atomic_store(&agent.signalled, false);
 	agent.forked = true;
 }
 
@@ -505,7 +568,7 @@ void agent_after_fork_in_child(py_object *module)
 	if (!agent.runs)
 		return;
 	notice_fork();
-	agent.due = next_time();
+	begin_to_watch();
 	follow_worker(module);
 	agent.in_child = true;
 	(void)start_thread();
@@ -579,11 +642,12 @@ bool agent_start(py_object *module, const struct agent_options *options, const c
 		agent.listener = agent.wake[0] = agent.wake[1] = none;
 	agent.forked = false;
 	agent.in_child = false;
+	atomic_store(&agent.signalled, false);
 	begin_series();
 	agent.options = *options;
 	agent.options.folder = NULL;
 	agent.series.keep = options->keep;
-	agent.due = next_time();
+	begin_to_watch();
 	if (realpath(options->folder, agent.series.folder) == NULL) {
 		*why = "the folder for the snapshots is not there";
 		return false;
@@ -594,6 +658,8 @@ bool agent_start(py_object *module, const struct agent_options *options, const c
 	}
 	if (!agent.has_hooks)
 		*why = "the hooks at exit and fork cannot be set";
+	else if (options->signal != 0 && !signals_follow(options->signal, notice_signal))
+		*why = "the signal cannot be listened to";
 	else if (!start_tracing(options->frames))
 		*why = "this interpreter has no tracemalloc that can be started";
 	else if (!start_thread())

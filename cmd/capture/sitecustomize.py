@@ -28,6 +28,12 @@ def begin():
             limit=int(os.environ.get("SNAPRUN_LIMIT") or 0),
             keep=int(os.environ.get("SNAPRUN_KEEP") or 0),
             gc=bool(os.environ.get("SNAPRUN_GC")),
+            keep_bytes=int(os.environ.get("SNAPRUN_KEEP_BYTES") or 0),
+            keep_for=int(os.environ.get("SNAPRUN_KEEP_FOR") or 0) / 1000.0,
+            rss_above=int(os.environ.get("SNAPRUN_RSS_ABOVE") or 0),
+            rss_step=int(os.environ.get("SNAPRUN_RSS_STEP") or 0),
+            ignore_limit=bool(os.environ.get("SNAPRUN_IGNORE_LIMIT")),
+            signal=int(os.environ.get("SNAPRUN_SIGNAL") or 0),
         )
     except Exception:
         if "subinterpreters" in str(sys.exc_info()[1]):

@@ -64,13 +64,14 @@ static void put_process(struct snap_meta *meta, const struct occasion *o)
 static void put_memory(struct snap_meta *meta, const struct occasion *o)
 {
 	struct process_memory memory = process_memory();
-	uint64_t limit = process_memory_limit();
+	struct memory_group group;
+	process_find_group(&group);
 	if (memory.rss > 0)
 		put_number(meta, "rss_bytes", memory.rss);
 	if (memory.vms > 0)
 		put_number(meta, "vms_bytes", memory.vms);
-	if (limit > 0)
-		put_number(meta, "cgroup_limit_bytes", limit);
+	if (group.limit > 0)
+		put_number(meta, "cgroup_limit_bytes", group.limit);
 	if (memory.threads > o->own_threads)
 		put_number(meta, "threads", memory.threads - o->own_threads);
 }

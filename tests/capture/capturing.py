@@ -37,7 +37,9 @@ class CaptureCase(ToolCase):
     def setUp(self):
         super().setUp()
         self.snaps = self.folder / "snaps"
-        self.clean = {"PYTHONPATH": None, "PYTHONTRACEMALLOC": None, "PYTHONSTARTUP": None, **sanitizer()}
+        # The machine's own container may be full.
+        self.clean = {"PYTHONPATH": None, "PYTHONTRACEMALLOC": None, "PYTHONSTARTUP": None,
+                      "SNAP_CGROUP_ROOT": str(self.folder / "no-groups"), **sanitizer()}
 
     def write(self, text, name="program.py"):
         path = self.folder / name
@@ -58,8 +60,9 @@ class CaptureCase(ToolCase):
     def begin(self, program, *arguments, options=(), command=None, **more):
         """Runs a program and leaves it running; its output is read from .stdout."""
         more.setdefault("stderr", subprocess.PIPE)
+        more.setdefault("stdin", subprocess.DEVNULL)
         process = subprocess.Popen(self.command(program, *arguments, options=options, command=command),
-                                   cwd=self.folder, env=environment(**self.clean), stdin=subprocess.DEVNULL,
+                                   cwd=self.folder, env=environment(**self.clean),
                                    stdout=subprocess.PIPE, text=True, bufsize=1, **more)
         self.addCleanup(self.end, process)
         return process
@@ -69,7 +72,16 @@ class CaptureCase(ToolCase):
             process.kill()
         process.communicate()
 
+    def ready(self, process):
+        self.assertEqual(process.stdout.readline(), "ready\n", process.poll())
+
+    def triggers(self, paths):
+        return [self.meta(path)["capture.trigger"] for path in paths]
+
     def finish(self, process, status=0, err=""):
+        if process.stdin is not None:
+            process.stdin.close()
+            process.stdin = None
         process.stdout.read()
         said = process.stderr.read()
         self.assertEqual((process.wait(PATIENCE), said), (status, err))
