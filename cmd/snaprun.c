@@ -22,7 +22,7 @@ static const struct tool tool = {
 	.purpose = "Runs a program and leaves heap snapshots of each CPython process of it in DIR.",
 	.options = (const int[]){OPTION_OUTPUT, OPTION_FRAMES, OPTION_EVERY, OPTION_SNAPSHOTS, OPTION_RSS_ABOVE,
 				 OPTION_RSS_STEP, OPTION_IGNORE_LIMIT, OPTION_SIGNAL, OPTION_KEEP, OPTION_KEEP_BYTES,
-				 OPTION_KEEP_FOR, OPTION_GC, 0},
+				 OPTION_KEEP_FOR, OPTION_DETAILS, OPTION_TOP, OPTION_GC, 0},
 	.words = (const struct tool_words[]){{OPTION_OUTPUT, "DIR", "write snapshots into DIR, which is made"},
 					     {OPTION_FRAMES, "N", "newest frames kept of a traceback (10)"},
 					     {0, NULL, NULL}},
@@ -141,7 +141,8 @@ int main(int argc, char **argv)
 	const char *folder = NULL, *argument;
 	uint64_t frames = 0, every_ms = 0, limit = 0, keep = 0, keep_bytes = 0, keep_ms = 0, above = 0, step = 0;
 	int signal_number = 0;
-	bool collect = false, ignore_limit = false;
+	uint64_t top = 0;
+	bool collect = false, ignore_limit = false, details = false;
 	for (int option; (option = option_next(&tool, argc, argv, &argument)) != OPTION_DONE;) {
 		switch (option) {
 		case OPTION_OUTPUT:
@@ -171,6 +172,12 @@ int main(int argc, char **argv)
 		case OPTION_RSS_STEP:
 			step = size_above_0(option, argument);
 			break;
+		case OPTION_DETAILS:
+			details = true;
+			break;
+		case OPTION_TOP:
+			top = option_count(option, argument, 0, 1000000);
+			break;
 		case OPTION_IGNORE_LIMIT:
 			ignore_limit = true;
 			break;
@@ -199,6 +206,8 @@ int main(int argc, char **argv)
 	set_number("SNAPRUN_RSS_ABOVE", above);
 	set_number("SNAPRUN_RSS_STEP", step);
 	set_number("SNAPRUN_SIGNAL", (uint64_t)signal_number);
+	set("SNAPRUN_DETAILS", details ? "1" : NULL);
+	set_number("SNAPRUN_TOP", top);
 	set("SNAPRUN_IGNORE_LIMIT", ignore_limit ? "1" : NULL);
 	set("SNAPRUN_GC", collect ? "1" : NULL);
 	set("SNAPRUN_GAVE_UP", NULL);

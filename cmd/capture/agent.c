@@ -22,10 +22,12 @@
 #include <unistd.h>
 
 #include "descriptors.h"
+#include "details.h"
 #include "gate.h"
 #include "process.h"
 #include "requests.h"
 #include "series.h"
+#include "show.h"
 #include "signals.h"
 #include "snapshot.h"
 #include "watch.h"
@@ -49,6 +51,7 @@ static struct agent {
 	struct series series;
 	unsigned dropped;
 	bool told; /* that a snapshot was lost */
+	char last_path[PATH_MAX]; /* of a file; empty = none yet */
 
 	pthread_t thread;
 	bool has_thread;
@@ -112,6 +115,7 @@ static void begin_series(void)
 	agent.series.stem[0] = '\0';
 	agent.series.variant = agent.series.last = agent.series.oldest = agent.series.standing = 0;
 	agent.series.fd = -1;
+	agent.last_path[0] = '\0';
 	agent.dropped = 0;
 	agent.told = false;
 	agent.start = process_start_time();
@@ -187,7 +191,8 @@ static enum snap_status collect_traces(enum trigger trigger, const char *label, 
 					  .dropped = agent.dropped,
 					  .generation = agent.generation,
 					  .own_threads = agent.has_thread ? 1 : 0,
-					  .collect = collect || options->collect};
+					  .collect = collect || options->collect,
+					  .details = options->details};
 	return snapshot_collect(builder, &occasion, err);
 }
 
@@ -236,6 +241,7 @@ void agent_take(enum trigger trigger, const char *label, bool collect, struct ag
 	if (status == SNAP_OK) {
 		result->written = true;
 		memcpy(result->path, path, sizeof path);
+		memcpy(agent.last_path, path, sizeof path);
 		watch_snapshot(&agent.watch);
 	} else {
 		lose(result, &err, path);
@@ -652,6 +658,7 @@ bool agent_start(py_object *module, const struct agent_options *options, const c
 		*why = "the folder for the snapshots is not there";
 		return false;
 	}
+	details_begin();
 	if (!agent.has_hooks) {
 		gate_reset();
 		agent.has_hooks = register_hooks(module);
@@ -669,6 +676,16 @@ bool agent_start(py_object *module, const struct agent_options *options, const c
 	return agent.runs;
 }
 
+/* Workers would all print the same. */
+static void show_last(enum trigger trigger)
+{
+	if (trigger != TRIGGER_EXIT || agent.options.top == 0 || agent.generation > 0 || agent.last_path[0] == '\0')
+		return;
+	void *state = py.PyEval_SaveThread();
+	show_file(agent.last_path, agent.options.top);
+	py.PyEval_RestoreThread(state);
+}
+
 void agent_stop(enum trigger trigger)
 {
 	struct agent_result result;
@@ -679,4 +696,5 @@ void agent_stop(enum trigger trigger)
 	stop_thread();
 	agent_take(trigger, NULL, false, &result);
 	agent.runs = false;
+	show_last(trigger);
 }

@@ -31,6 +31,8 @@ struct agent_options {
 	struct watch_options watch;
 	int signal;        /* that asks for a snapshot; 0 = none */
 	bool collect;      /* gc.collect() before each snapshot */
+	bool details;      /* the dear ones as well */
+	unsigned top;      /* groups to print at exit; 0 = none */
 };
 
 struct agent_result {

@@ -77,6 +77,9 @@ struct process_memory process_memory(void)
 	read_file("/proc/self/status", status, sizeof status);
 	return (struct process_memory){.rss = field_of(status, "\nVmRSS:") * 1024,
 				       .vms = field_of(status, "\nVmSize:") * 1024,
+				       .rss_anonymous = field_of(status, "\nRssAnon:") * 1024,
+				       .rss_peak = field_of(status, "\nVmHWM:") * 1024,
+				       .swap = field_of(status, "\nVmSwap:") * 1024,
 				       .threads = (unsigned)field_of(status, "\nThreads:")};
 }
 
@@ -86,6 +89,13 @@ uint64_t process_rss(void)
 	read_file("/proc/self/statm", statm, sizeof statm);
 	const char *resident = strchr(statm, ' ');
 	return resident != NULL ? strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+uint64_t process_pss(void)
+{
+	char rollup[2048];
+	read_file("/proc/self/smaps_rollup", rollup, sizeof rollup);
+	return field_of(rollup, "\nPss:") * 1024;
 }
 
 static size_t read_of_group(const struct memory_group *group, const char *file, char *text, size_t room)

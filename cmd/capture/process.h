@@ -18,13 +18,16 @@ void process_stamp(char text[PROCESS_STAMP_SIZE], const struct timespec *time);
 struct timespec process_start_time(void);
 
 struct process_memory {
-	uint64_t rss, vms; /* bytes; 0 = unknown */
+	uint64_t rss, vms;                     /* bytes; 0 = unknown */
+	uint64_t rss_anonymous, rss_peak, swap;
 	unsigned threads;
 };
 struct process_memory process_memory(void);
 
 /* The resident memory alone, in bytes; 0 = unknown. */
 uint64_t process_rss(void);
+/* The same with what is shared counted in parts, which takes the system some time; 0 = unknown. */
+uint64_t process_pss(void);
 
 /* Of the control groups that hold the process the one with the smallest limit. The environment variable
  * SNAP_CGROUP_ROOT, for tests, stands for /sys/fs/cgroup. */

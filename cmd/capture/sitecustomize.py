@@ -33,6 +33,8 @@ def begin():
             rss_above=int(os.environ.get("SNAPRUN_RSS_ABOVE") or 0),
             rss_step=int(os.environ.get("SNAPRUN_RSS_STEP") or 0),
             ignore_limit=bool(os.environ.get("SNAPRUN_IGNORE_LIMIT")),
+            details=bool(os.environ.get("SNAPRUN_DETAILS")),
+            top=int(os.environ.get("SNAPRUN_TOP") or 0),
             signal=int(os.environ.get("SNAPRUN_SIGNAL") or 0),
         )
     except Exception:

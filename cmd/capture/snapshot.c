@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "details.h"
+#include "gate.h"
 #include "process.h"
 #include "traces.h"
 
@@ -68,6 +70,12 @@ static void put_memory(struct snap_meta *meta, const struct occasion *o)
 	process_find_group(&group);
 	if (memory.rss > 0)
 		put_number(meta, "rss_bytes", memory.rss);
+	if (memory.rss_anonymous > 0)
+		put_number(meta, "rss_anon_bytes", memory.rss_anonymous);
+	if (memory.rss_peak > 0)
+		put_number(meta, "rss_peak_bytes", memory.rss_peak);
+	if (memory.rss > 0)
+		put_number(meta, "swap_bytes", memory.swap);
 	if (memory.vms > 0)
 		put_number(meta, "vms_bytes", memory.vms);
 	if (group.limit > 0)
@@ -186,10 +194,23 @@ static enum snap_status read_traces(struct snap_builder *builder, struct snap_er
 	return status;
 }
 
+/* The program goes on meanwhile. */
+static void read_details(struct details *details)
+{
+	void *state = py.PyEval_SaveThread();
+	gate_enter();
+	details_read(details);
+	gate_leave();
+	py.PyEval_RestoreThread(state);
+}
+
 enum snap_status snapshot_collect(struct snap_builder **out, const struct occasion *o, struct snap_error *err)
 {
 	unsigned long long collected;
 	bool has_collected = o->collect && python_call_number("gc", "collect", &collected);
+	struct details details;
+	if (o->details)
+		read_details(&details);
 	if (!is_tracing())
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "the program has ended tracemalloc's tracing");
 	struct timespec begun;
@@ -200,6 +221,9 @@ enum snap_status snapshot_collect(struct snap_builder **out, const struct occasi
 	struct snap_meta *meta = snap_builder_meta(*out);
 	put_process(meta, o);
 	put_memory(meta, o);
+	details_put_arenas(meta);
+	if (o->details)
+		details_put(&details, meta);
 	put_traced(meta);
 	put_collector(meta);
 	if (has_collected)

@@ -73,6 +73,8 @@ static const struct option_row {
 	{OPTION_KEEP, "keep", "N", "remove the oldest files but the first of more than N"},
 	{OPTION_KEEP_BYTES, "keep-bytes", "SIZE", "likewise when they are larger together"},
 	{OPTION_KEEP_FOR, "keep-for", "TIME", "likewise those that are older: 7d"},
+	{OPTION_DETAILS, "details", NULL, "record figures of the allocators as well"},
+	{OPTION_TOP, "top", "N", "print the N biggest groups of the last one, by snaptop"},
 	{OPTION_GC, "gc", NULL, "collect garbage before each snapshot"},
 	{OPTION_QUIET, "quiet", NULL, "no progress and no remarks"},
 	{OPTION_COLOR, "color", "WHEN", "auto, always, never"},

@@ -148,4 +148,4 @@ def for_each_python(*cases):
     return made
 
 
-__all__ = ["AGENT", "BIN", "CaptureCase", "ROOT", "SANITIZED", "environment", "for_each_python", "pythons", "signal", "snapdump"]
+__all__ = ["AGENT", "BIN", "CaptureCase", "PATIENCE", "ROOT", "SANITIZED", "environment", "for_each_python", "pythons", "signal", "snapdump"]

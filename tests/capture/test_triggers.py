@@ -9,7 +9,7 @@ import sys
 import time
 import unittest
 
-from capturing import AGENT, CaptureCase, for_each_python, pythons
+from capturing import AGENT, PATIENCE, CaptureCase, for_each_python, pythons
 
 WAITS = """
     import sys, time
@@ -49,6 +49,24 @@ class Triggers:
         self.assertEqual(result.status, 1)
         self.assertRegex(result.err, r"(?s)\ATraceback.*KeyError: 7\n\Z")
         self.assertEqual(self.triggers(self.only_series()), ["exit"])
+
+    def test_top(self):
+        """The table comes behind all that the program says, whatever its end."""
+        for end, status, said in (("print('done', file=sys.stderr)", 0, "done\n"), ("sys.exit(3)", 3, ""),
+                                  ("raise KeyError(7)", 1, "Traceback .*KeyError: 7\n"),
+                                  ("os.kill(os.getpid(), 2); time.sleep(9)", -2, "Traceback .*KeyboardInterrupt\n"),
+                                  ("signal.signal(17, signal.SIG_IGN)", 0, ""), ("os.chdir('/'); os.closerange(3, 90)", 0, ""),
+                                  ("os.close(0); os.close(1)", 0, "")):
+            with self.subTest(end=end):
+                program = f"kept = [bytearray(99) for _ in range(5000)]; import os, signal, sys, time; {end}"
+                result = self.run_tool(*self.command(program, options=["--top", "3"]), env=self.clean)
+                self.assertEqual((result.status, result.out), (status, b""), result.err)
+                self.assertRegex(result.err, rf"\A(?s:{said})(?s:process .*program\.py:1\n.*)\Z")
+        err = self.run_tool(*self.command("kept = bytearray(9); import os\nif os.fork(): os.wait()", options=["--top", "3"]),
+                            env=self.clean).err
+        self.assertEqual(err.count("share"), 1, err)
+        self.capture("kept = bytearray(9)", options=["--top", "0"])
+        self.capture("import os; kept = bytearray(9); os.close(2)", options=["--top", "3"], err="")
 
     def test_ctrl_c(self):
         process = self.begin(WAITS)
@@ -425,6 +443,27 @@ class Watching(CaptureCase):
 
 class Launcher(CaptureCase):
     """snaprun itself."""
+
+    python = next(iter(pythons.FOUND.values()))
+
+    def test_top_is_not_waited_for_for_ever(self):
+        """Nobody reads what it prints."""
+        read, write = os.pipe()
+        try:
+            os.set_blocking(write, False)
+            try:
+                while os.write(write, bytes(4096)):
+                    pass
+            except BlockingIOError:
+                pass
+            os.set_blocking(write, True)
+            began = time.monotonic()
+            process = self.begin("kept = bytearray(999)", options=["--top", "3"], stderr=write)
+            self.assertEqual(process.wait(PATIENCE), 0)
+            self.assertGreater(time.monotonic() - began, 9)
+        finally:
+            os.close(read)
+            os.close(write)
 
     def test_what_cannot_be_run(self):
         self.capture(None, command=["./nothing"], status=127, err="snaprun: ./nothing: cannot run it: No such file or directory\n")
