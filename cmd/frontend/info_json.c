@@ -1,5 +1,7 @@
 /* A file and its members as one JSON object on one line; its fields are a contract, see snapinfo(1). */
 #include <inttypes.h>
+#include <math.h>
+#include <snap/estimate.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,6 +48,28 @@ static void put_sections(struct json *json, const struct snap_member_info *layou
 	json_close(json, ']');
 }
 
+/* What samples stand for, by column; from now on the snapshot says that as well. */
+static void put_estimate(struct json *json, struct snap_snapshot *snapshot)
+{
+	struct snap_error err;
+	bool had_errors = snap_estimate_has_errors(snapshot);
+	if (snap_estimate(snapshot, &err) < 0 || had_errors || !snap_estimate_has_errors(snapshot))
+		return;
+	size_t values = snap_snapshot_is_diff(snapshot) ? 4 : 2;
+	json_key(json, "estimate");
+	json_open(json, '{');
+	for (size_t i = 0; i < values; i++) {
+		char key[2 * SNAP_COLUMN_NAME_MAX];
+		const char *name = snap_snapshot_column(snapshot, i).name;
+		json_key(json, name);
+		json_integer(json, snap_snapshot_total(snapshot, i));
+		snprintf(key, sizeof key, "%s_error", name);
+		json_key(json, key);
+		json_integer(json, llround(snap_estimate_error(snap_snapshot_total(snapshot, values + i))));
+	}
+	json_close(json, '}');
+}
+
 static void put_member(struct json *json, const struct member_reader *members)
 {
 	struct snap_snapshot *snapshot = members->member.snapshot;
@@ -71,6 +95,7 @@ static void put_member(struct json *json, const struct member_reader *members)
 	json_integer(json, snap_snapshot_truncated_bytes(snapshot));
 	put_text(json, "digest", digest);
 	put_sections(json, layout);
+	put_estimate(json, snapshot);
 	json_close(json, '}');
 }
 

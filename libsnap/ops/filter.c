@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/estimate.h"
 #include "ops/pattern.h"
 #include "ops/stacks.h"
 
@@ -103,13 +104,10 @@ static unsigned change(const int64_t *sums)
 	return bytes > old_bytes ? SNAP_FILTER_GROWN : bytes < old_bytes ? SNAP_FILTER_SHRUNK : 0;
 }
 
-/* Judges tracebacks by what all their blocks come to. */
-static enum snap_status judge_stacks(struct filtering *f, struct snap_error *err)
+/* Judges tracebacks by what all their blocks come to, which is said by `s`: f->s, or estimates of it. */
+static enum snap_status judge_by(struct filtering *f, const struct snap_snapshot *s, struct snap_error *err)
 {
-	const struct snap_snapshot *s = f->s;
 	const struct snap_filter *filter = f->filter;
-	if (filter->min_total <= 0 && filter->only == 0)
-		return SNAP_OK;
 	bool diff = snap_snapshot_is_diff(s);
 	unsigned columns = diff ? 4 : 2;
 	size_t stacks = s->stack_node.count, joined;
@@ -130,6 +128,24 @@ static enum snap_status judge_stacks(struct filtering *f, struct snap_error *err
 	}
 	free(same);
 	free(all_sums);
+	return status;
+}
+
+static enum snap_status judge_stacks(struct filtering *f, struct snap_error *err)
+{
+	struct snap_sampling_sides sides;
+	struct snap_snapshot *estimated = NULL;
+	if (f->filter->min_total <= 0 && f->filter->only == 0)
+		return SNAP_OK;
+	enum snap_status status = snap_sampling_sides_get(&sides, f->s, err);
+	if (status == SNAP_OK && (sides.newer.kind == SNAP_SAMPLED || sides.older.kind == SNAP_SAMPLED)) {
+		status = snap_snapshot_copy(&estimated, f->s, err);
+		if (status == SNAP_OK)
+			status = snap_estimate(estimated, err);
+	}
+	if (status == SNAP_OK)
+		status = judge_by(f, estimated != NULL ? estimated : f->s, err);
+	snap_snapshot_free(estimated);
 	return status;
 }
 
