@@ -147,7 +147,7 @@ static bool describe(struct report *report, const struct member *member)
 }
 
 /* What the samples of a member stand for; from now on the snapshot says that as well. */
-static void estimate(struct report *report, const struct member *member)
+static bool estimate(struct report *report, const struct member *member)
 {
 	static const char *const labels[] = {"sampled", "old.sampled"};
 	struct snap_snapshot *snapshot = member->snapshot;
@@ -163,11 +163,13 @@ static void estimate(struct report *report, const struct member *member)
 		status = snap_sampling_get(&sides[i], snapshot, i == 1, &err);
 	if (status == SNAP_OK)
 		status = snap_estimate(snapshot, &err);
-	if (status < 0) {
-		report->not_estimated = err;
-		return;
+	if (status == SNAP_ERR_NOMEM) {
+		message_error(NULL, &err);
+		return false;
 	}
-	for (size_t i = 0; i < count; i++) {
+	if (status < 0)
+		report->not_estimated = err;
+	for (size_t i = 0; i < count && status == SNAP_OK; i++) {
 		char period[NUMBER_SIZE], bytes[NUMBER_SIZE], error[NUMBER_SIZE];
 		report->estimated |= sides[i].kind == SNAP_SAMPLED;
 		if (sides[i].kind != SNAP_SAMPLED || report->count > 0)
@@ -179,6 +181,7 @@ static void estimate(struct report *report, const struct member *member)
 			number_size(bytes, (double)snap_snapshot_total(snapshot, 2 * i + 1), false),
 			number_size(error, half, false));
 	}
+	return true;
 }
 
 static bool add_member(struct report *report, const struct member *member)
@@ -187,7 +190,8 @@ static bool add_member(struct report *report, const struct member *member)
 		return false;
 	if (report->count == 0 && !describe(report, member))
 		return false;
-	estimate(report, member);
+	if (!estimate(report, member))
+		return false;
 	if (report->count == 0 && !buffer_finish(&report->tables))
 		return false;
 	add_sections(report, &member->layout);
