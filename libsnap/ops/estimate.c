@@ -4,7 +4,10 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/hash.h"
 
 static const char *const variance_names[] = {"blocks_variance", "bytes_variance", "old_blocks_variance",
 					     "old_bytes_variance"};
@@ -146,22 +149,29 @@ static struct weight weigh(int64_t size, uint64_t period)
 	return (struct weight){1 / p, exp(-x) / p / p};
 }
 
+/* Some sites of the snapshot. */
+struct chunk {
+	size_t begin, count;
+	int64_t sizes[SNAP_VALUES_CHUNK];
+	double dither[SNAP_VALUES_CHUNK]; /* from 0 to below 1, another for each site */
+};
+
+/* Rounds so that of many sites, which may all be a little above one block, the sum is right. False when it does
+ * not fit. */
+static bool round_off(double value, double dither, int64_t *whole)
+{
+	double rounded = floor(value + dither);
+	bool fits = fabs(rounded) < 0x1p63;
+	*whole = fits ? (int64_t)rounded : INT64_MAX;
+	return fits;
+}
+
 /* A new column as it grows. */
 struct estimate {
 	struct snap_numbers values;
-	double carry; /* what rounding has left */
 	int64_t total, magnitude;
 	bool saturates;
 };
-
-static bool round_into(struct estimate *e, double value, int64_t *whole)
-{
-	double sum = value + e->carry, rounded = floor(sum + 0.5);
-	bool fits = fabs(rounded) < 0x1p63;
-	*whole = fits ? (int64_t)rounded : INT64_MAX;
-	e->carry = fits ? sum - rounded : 0;
-	return fits;
-}
 
 /* False when it does not fit. */
 static bool add_up(struct estimate *e, int64_t *value)
@@ -180,6 +190,7 @@ struct estimating {
 	struct snap_snapshot *s;
 	uint32_t first; /* column of variances */
 	uint64_t newer_period, older_period; /* 0 = values stay as they are */
+	uint64_t *hashes; /* of stacks */
 	struct estimate columns[SNAP_COLUMNS_MAX];
 };
 
@@ -190,62 +201,88 @@ static uint64_t period_of(const struct estimating *e, uint32_t column)
 }
 
 /* What was counted becomes what it stands for. */
-static bool scale(struct estimate *to, const int64_t *sizes, uint64_t period, size_t count, int64_t *values)
+static bool scale(struct estimate *to, const struct chunk *chunk, uint64_t period, int64_t *values)
 {
 	bool fits = true;
-	for (size_t i = 0; i < count && fits; i++) {
-		struct weight weight = weigh(sizes[i], period);
+	for (size_t i = 0; i < chunk->count && fits; i++) {
+		struct weight weight = weigh(chunk->sizes[i], period);
 		/* Large values pass through a double changed. */
 		if (weight.of != 1)
-			fits = round_into(to, weight.of * (double)values[i], &values[i]);
+			fits = round_off(weight.of * (double)values[i], chunk->dither[i], &values[i]);
 		fits = fits && add_up(to, &values[i]);
 	}
 	return fits;
 }
 
 /* `values` are blocks that were counted. */
-static void vary(struct estimate *to, const int64_t *sizes, uint64_t period, bool bytes, size_t count,
-		 int64_t *values)
+static void vary(struct estimate *to, const struct chunk *chunk, uint64_t period, bool bytes, int64_t *values)
 {
 	to->saturates = true;
-	for (size_t i = 0; i < count; i++) {
-		double factor = bytes ? (double)sizes[i] * (double)sizes[i] : 1;
-		round_into(to, fabs((double)values[i]) * weigh(sizes[i], period).variance * factor, &values[i]);
+	for (size_t i = 0; i < chunk->count; i++) {
+		struct weight weight = weigh(chunk->sizes[i], period);
+		double blocks = (double)values[i], size = (double)chunk->sizes[i];
+		double variance = fabs(blocks) * weight.variance;
+		if (bytes)
+			variance *= size * size;
+		else {
+			/* Of few blocks that are nearly all sampled, rounding is the larger part. */
+			double lost = weight.of * blocks - floor(weight.of * blocks);
+			variance += lost * (1 - lost);
+		}
+		round_off(variance, chunk->dither[i], &values[i]);
 		add_up(to, &values[i]);
 	}
 }
 
 /* Column c of what the snapshot is to have, for some sites. */
-static bool estimate_chunk(struct estimating *e, uint32_t c, size_t begin, size_t count, int64_t *values)
+static bool estimate_chunk(struct estimating *e, uint32_t c, const struct chunk *chunk, int64_t *values)
 {
 	const struct snap_snapshot *s = e->s;
-	int64_t sizes[SNAP_VALUES_CHUNK];
 	bool is_variance = c >= e->first && c < 2 * e->first;
 	uint32_t from = is_variance ? (c - e->first) & ~UINT32_C(1) : c < e->first ? c : c - e->first;
 	uint64_t period = period_of(e, c < e->first ? c : is_variance ? from : SNAP_COLUMN_BLOCKS);
-	snap_numbers_read(&s->site_size, begin, count, sizes);
-	snap_snapshot_read_values(s, from, begin, count, values);
+	snap_snapshot_read_values(s, from, chunk->begin, chunk->count, values);
 	if (is_variance)
-		vary(&e->columns[c], sizes, period, ((c - e->first) & 1) != 0, count, values);
+		vary(&e->columns[c], chunk, period, ((c - e->first) & 1) != 0, values);
 	else
-		return scale(&e->columns[c], sizes, s->columns[from].unit == SNAP_UNIT_OTHER ? 0 : period, count,
-			     values);
+		return scale(&e->columns[c], chunk, s->columns[from].unit == SNAP_UNIT_OTHER ? 0 : period, values);
 	return true;
 }
 
-static enum snap_status estimate_column(struct estimating *e, uint32_t c, struct snap_error *err)
+/* The dither depends on what the site is and on nothing else: equal counts at one place, in two snapshots or on
+ * both sides of a diff, have equal estimates. */
+static void read_chunk(const struct estimating *e, size_t begin, struct chunk *chunk)
+{
+	const struct snap_snapshot *s = e->s;
+	size_t sites = s->site_stack.count;
+	chunk->begin = begin;
+	chunk->count = sites - begin < SNAP_VALUES_CHUNK ? sites - begin : SNAP_VALUES_CHUNK;
+	snap_numbers_read(&s->site_size, begin, chunk->count, chunk->sizes);
+	for (size_t i = 0; i < chunk->count; i++) {
+		uint64_t hash = e->hashes[s->site_stack.at[begin + i]];
+		hash = snap_mix(hash ^ snap_mix((uint64_t)chunk->sizes[i] + 1));
+		hash = snap_mix(hash ^ snap_mix((uint64_t)snap_snapshot_domain(s, begin + i) + 1));
+		chunk->dither[i] = (double)(hash >> 11) * 0x1p-53;
+	}
+}
+
+static enum snap_status estimate_columns(struct estimating *e, uint32_t columns, struct snap_error *err)
 {
 	struct snap_snapshot *s = e->s;
-	struct estimate *to = &e->columns[c];
 	size_t sites = s->site_stack.count;
-	enum snap_status status = snap_numbers_reserve(&to->values, sites, &s->budget, err);
+	enum snap_status status = SNAP_OK;
+	for (uint32_t c = 0; c < columns && status == SNAP_OK; c++)
+		status = snap_numbers_reserve(&e->columns[c].values, sites, &s->budget, err);
 	for (size_t begin = 0; begin < sites && status == SNAP_OK; begin += SNAP_VALUES_CHUNK) {
-		int64_t values[SNAP_VALUES_CHUNK];
-		size_t count = sites - begin < SNAP_VALUES_CHUNK ? sites - begin : SNAP_VALUES_CHUNK;
-		if (!estimate_chunk(e, c, begin, count, values))
-			return snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET,
-					 "what the samples stand for does not fit in 63 bits");
-		status = snap_numbers_append(&to->values, values, count, &s->budget, err);
+		struct chunk chunk;
+		read_chunk(e, begin, &chunk);
+		for (uint32_t c = 0; c < columns && status == SNAP_OK; c++) {
+			int64_t values[SNAP_VALUES_CHUNK];
+			if (!estimate_chunk(e, c, &chunk, values))
+				return snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET,
+						 "what the samples stand for does not fit in 63 bits");
+			status = snap_numbers_append(&e->columns[c].values, values, chunk.count, &s->budget, err);
+		}
 	}
 	return status;
 }
@@ -268,8 +305,14 @@ static enum snap_status estimate(struct estimating *e, bool newer, bool older, s
 	struct snap_snapshot *s = e->s;
 	uint32_t columns = s->column_count + e->first;
 	enum snap_status status = check_room(s, err);
-	for (uint32_t c = 0; c < columns && status == SNAP_OK; c++)
-		status = estimate_column(e, c, err);
+	if (status < 0)
+		return status;
+	e->hashes = malloc((s->stack_node.count + 1) * sizeof *e->hashes);
+	if (e->hashes == NULL)
+		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+	status = snap_snapshot_window_hashes(s, e->hashes, err);
+	if (status == SNAP_OK)
+		status = estimate_columns(e, columns, err);
 	if (status == SNAP_OK)
 		status = mark(s->meta, newer, older, err);
 	if (status == SNAP_OK)
@@ -300,6 +343,7 @@ enum snap_status snap_estimate(struct snap_snapshot *s, struct snap_error *err)
 		.older_period = older ? sides.older.period : 0,
 	};
 	status = estimate(&e, newer, older, err);
+	free(e.hashes);
 	for (uint32_t c = 0; c < SNAP_COLUMNS_MAX; c++)
 		snap_numbers_free(&e.columns[c].values, &s->budget);
 	return status;

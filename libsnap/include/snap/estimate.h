@@ -32,8 +32,9 @@ SNAP_API enum snap_status snap_sampling_get(struct snap_sampling *out, const str
                                             struct snap_error *err);
 
 /* Turns what was sampled into estimates, each side of a diff with its own period; leaves other snapshots as they
- * are. All columns of blocks and bytes change, and are whole numbers: what is lost in a site by rounding goes on
- * to the next one, so sums of neighbouring sites are right to within one. Behind the columns that every
+ * are. All columns of blocks and bytes change. They are whole numbers, rounded up or down as a hash of the site
+ * says, so that sums of many sites are right and equal counts at one place have equal estimates everywhere; what
+ * that adds to the error of few blocks is in their variance. Behind the columns that every
  * snapshot has come blocks_variance and bytes_variance, in a diff also old_blocks_variance and
  * old_bytes_variance, unit other; of sites that are added up they can be added up as well. Where they do not fit
  * in 63 bits they stay at what does. Metadata: `estimated` = 1, the period stays.
