@@ -196,7 +196,9 @@ $(BUILD)/lib/snaptools/sitecustomize.py: cmd/capture/sitecustomize.py
 
 # --- test programs ------------------------------------------------------------------------------
 
-test-programs: $(units) $(aids) $(fuzzers) $(if $(filter asan,$(VARIANT)),,$(BUILD)/tests/fault.so)
+preloaded := $(BUILD)/tests/fault.so $(BUILD)/tests/slow_libc.so
+
+test-programs: $(units) $(aids) $(fuzzers) $(if $(filter asan,$(VARIANT)),,$(preloaded))
 
 # Tests, and programs that tests in Python make use of.
 $(units) $(aids): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(static)
@@ -216,8 +218,10 @@ endif
 fuzz-programs: $(fuzzers)
 
 $(BUILD)/tests/fault.so: $(call object,tests/fault/fault.c)
+$(BUILD)/tests/slow_libc.so: $(call object,tests/capture/slow_libc.c)
+$(preloaded):
 	@mkdir -p $(@D)
-	$(link) -shared -o $@ $^
+	$(link) -shared -pthread -o $@ $^
 
 # --- targets for people -------------------------------------------------------------------------
 
