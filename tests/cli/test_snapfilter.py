@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import unittest
 
@@ -284,6 +285,21 @@ class Redaction(FilterCase):
             self.assertEqual("numpy" in text, not all_names)
             self.assertEqual("decoder.py" in text, not all_names)
             self.assertIn("3.11.7", text)
+
+    def test_windows(self):
+        """There only a folder Lib tells the standard library, and a program may have one as well."""
+        dumps.write(self.folder / "windows.pickle",
+                    (1, 8, ["C:\\Python311\\Lib\\json\\decoder.py:1"]),
+                    (1, 16, ["D:\\alpha\\Python312\\Lib\\asyncio\\events.py:2"]),
+                    (1, 32, ["D:\\alpha\\Python312\\Lib\\customer\\main.py:3"]),
+                    (1, 64, ["D:\\alpha\\Lib\\json\\customer.py:4"]))
+        snap = self.filter("--redact", "key", file="windows.pickle")
+        lines = sorted(re.sub("[0-9a-f]{24}", "#", line) for line in self.lines("-i", "*", stdin=snap))
+        self.assertEqual(lines, ["C:\\Python311\\Lib\\json\\decoder.py:1", "redacted/#.py:3", "redacted/#.py:4",
+                                 "redacted/#\\Python312\\Lib\\asyncio\\events.py:2"])
+        for secret in (b"alpha", b"customer"):
+            self.assertNotIn(secret, snap)
+        self.assertEqual(sum(size for _, size in self.lines("-i", "@stdlib", stdin=snap).values()), 8 + 16)
 
     def test_redacted_files_still_diff(self):
         dumps.write_pair(self.folder)
