@@ -20,7 +20,7 @@ struct filtering {
 	size_t class_count;
 	bool *frames;       /* that match the patterns of a class */
 	uint16_t *deepest;  /* by node: depth of the nearest such frame at or above it, 0 = none */
-	bool *stacks;       /* that `min_total` and `only` leave; NULL = all */
+	bool *stacks;       /* that `only` leaves; NULL = all */
 };
 
 static enum snap_status out_of_memory(struct snap_error *err)
@@ -106,30 +106,24 @@ static unsigned change(const int64_t *sums)
 /* Judges tracebacks by what all their blocks come to. */
 static enum snap_status judge_stacks(struct filtering *f, struct snap_error *err)
 {
+	enum { COLUMNS = 4 }; /* of a diff */
 	const struct snap_snapshot *s = f->s;
-	const struct snap_filter *filter = f->filter;
-	if (filter->min_total <= 0 && filter->only == 0)
+	if (f->filter->only == 0)
 		return SNAP_OK;
-	bool diff = snap_snapshot_is_diff(s);
-	unsigned columns = diff ? 4 : 2;
 	size_t stacks = s->stack_node.count, joined;
 	uint32_t *same = malloc((stacks + 1) * sizeof *same);
-	int64_t *all_sums = calloc(stacks * columns + 1, sizeof *all_sums);
+	int64_t *sums = calloc(stacks * COLUMNS + 1, sizeof *sums);
 	f->stacks = malloc(stacks + 1);
-	enum snap_status status = same == NULL || all_sums == NULL || f->stacks == NULL
+	enum snap_status status = same == NULL || sums == NULL || f->stacks == NULL
 					  ? out_of_memory(err)
 					  : snap_stacks_join(s, NULL, false, same, &joined, err);
 	if (status == SNAP_OK) {
-		snap_sum_sites(s, same, columns, all_sums);
-		for (size_t i = 0; i < stacks; i++) {
-			const int64_t *sums = &all_sums[(size_t)same[i] * columns];
-			bool large = sums[SNAP_COLUMN_BYTES] >= filter->min_total ||
-				     (diff && sums[SNAP_COLUMN_OLD_BYTES] >= filter->min_total);
-			f->stacks[i] = large && (filter->only == 0 || (filter->only & change(sums)) != 0);
-		}
+		snap_sum_sites(s, same, COLUMNS, sums);
+		for (size_t i = 0; i < stacks; i++)
+			f->stacks[i] = (f->filter->only & change(&sums[(size_t)same[i] * COLUMNS])) != 0;
 	}
 	free(same);
-	free(all_sums);
+	free(sums);
 	return status;
 }
 
@@ -157,13 +151,20 @@ static bool rules_keep(const struct filtering *f, uint32_t stack, uint32_t domai
 	return (!asked[0] && !asked[1]) || matched[0] || matched[1];
 }
 
+/* Its bytes, in a diff on the larger side. */
+static bool is_large(const struct snap_snapshot *s, size_t site, int64_t min_total)
+{
+	return snap_snapshot_value(s, SNAP_COLUMN_BYTES, site) >= min_total ||
+	       (snap_snapshot_is_diff(s) && snap_snapshot_value(s, SNAP_COLUMN_OLD_BYTES, site) >= min_total);
+}
+
 static bool site_stays(const struct filtering *f, size_t site)
 {
 	const struct snap_snapshot *s = f->s;
 	uint32_t stack = s->site_stack.at[site];
 	uint64_t size = (uint64_t)snap_numbers_get(&s->site_size, site);
 	return size >= f->filter->min_size && (!f->filter->has_max_size || size <= f->filter->max_size) &&
-	       (f->stacks == NULL || f->stacks[stack]) && rules_keep(f, stack, snap_snapshot_domain(s, site));
+	       (f->filter->min_total <= 0 || is_large(s, site, f->filter->min_total)) && (f->stacks == NULL || f->stacks[stack]) && rules_keep(f, stack, snap_snapshot_domain(s, site));
 }
 
 static void move_number(struct snap_numbers *n, size_t from, size_t to)
