@@ -1,6 +1,7 @@
 /* Reads series: snapshots of any operands, each to the process it is of. */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
+#include <snap/estimate.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,10 @@ static bool add(struct trend_set *set, struct snap_snapshot *snapshot, const cha
 {
 	const struct snap_meta *meta = snap_snapshot_meta(snapshot);
 	struct snap_error err;
+	if (snap_estimate(snapshot, &err) < 0) {
+		message_error(name, &err);
+		return false;
+	}
 	struct trend_process *p = find_process(set, meta);
 	struct trend_moment m = read_moment(meta, set->options->per);
 	if (p == NULL || !add_moment(p, &m))
