@@ -251,6 +251,7 @@ bench: all $(aids)
 	@$(PYTHON) tests/bench/bench.py --bin $(BUILD)/bin --data $(BUILD)/bench \
 		--decode $(BUILD)/tests/bench/bench_decode $(BENCH)
 	@$(PYTHON) tests/bench/bench_store.py --bin $(BUILD)/bin --aids $(BUILD)/tests/bench --data $(BUILD)/bench
+	@$(PYTHON) tests/bench/bench_trend.py --bin $(BUILD)/bin --aids $(BUILD)/tests/bench --data $(BUILD)/bench
 
 # How well snaptrend finds planted leaks, on seeds that no parameter was chosen on. LEAKBENCH='--seeds 10000-10199' for
 # all of them; the default takes a minute or two.
