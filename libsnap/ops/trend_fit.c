@@ -144,7 +144,7 @@ static enum snap_status add_others(struct snap_trend_shapes *s, const double *u,
 
 static enum snap_status add_leaks(struct snap_trend_shapes *s, struct snap_error *err)
 {
-	static const double starts[] = {.15, .3, .45, .6};
+	static const double starts[] = {.1, .2, .3, .4, .5, .6, .7};
 	size_t n = s->n;
 	const double *u = s->clock->u, *second = s->clock->second;
 	size_t clocks = s->clock->has_second ? 2 : 1;
@@ -164,14 +164,27 @@ static enum snap_status add_leaks(struct snap_trend_shapes *s, struct snap_error
 				   false, err);
 	if (n < 7)
 		return status;
-	for (size_t k = 0; k < sizeof starts / sizeof *starts && status == SNAP_OK; k++) {
-		for (size_t i = 0; i < n; i++)
-			curve[i] = fmax(u[i] - starts[k], 0);
-		status = add_shape(s,
-				   (struct shape){.kind = SHAPE_LATE, .leak = true, .parameters = 3,
-						  .start = starts[k]},
-				   curves, 1, false, err);
-	}
+	for (size_t c = 0; c < clocks; c++)
+		for (size_t k = 0; k < sizeof starts / sizeof *starts && status == SNAP_OK; k++) {
+			for (size_t i = 0; i < n; i++)
+				curve[i] = fmax(lines[c][i] - starts[k], 0);
+			size_t first = 0;
+			while (lines[c][first] < starts[k])
+				first++;
+			status = add_shape(s,
+					   (struct shape){.kind = SHAPE_LATE, .leak = true, .parameters = 3,
+							  .start = c == 0 ? starts[k] : u[first]},
+					   curves, 1, false, err);
+		}
+	/* A container that leaks doubles its table once, and what leaks may load something as well. */
+	for (size_t c = 0; c < clocks && n >= STEPS_POINTS_MIN; c++)
+		for (size_t step = 1; step < n && status == SNAP_OK; step++) {
+			for (size_t i = 0; i < n; i++)
+				level[i] = i >= step;
+			const double *const both[] = {level, lines[c]};
+			status = add_shape(s, (struct shape){.kind = SHAPE_LINE, .leak = true, .mixed = true, .parameters = 4},
+					   both, 2, false, err);
+		}
 	for (size_t c = 0; c < clocks && status == SNAP_OK; c++)
 		for (size_t k = 0; k < EXPONENTIALS && status == SNAP_OK; k++) {
 			make_saturating(k, u, n, level);
