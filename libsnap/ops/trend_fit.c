@@ -16,6 +16,8 @@ struct shape {
 	size_t first, count;      /* vectors; the last one is what must go up */
 	double length;            /* of what is new in the last one, before it was made 1 */
 	bool mixed;               /* not only the last one goes up: it must make most of the growth */
+	bool with_step;           /* the first one is a step, which must go up as well */
+	double common;            /* what the last one, before it was made orthogonal, has of the first one */
 };
 SNAP_VECTOR(shape_list, struct shape);
 SNAP_VECTOR(vector_list, double);
@@ -86,6 +88,7 @@ static enum snap_status add_shape(struct snap_trend_shapes *s, struct shape shap
 	}
 	for (size_t k = 0; k < count; k++, vectors++) {
 		memcpy(made + vectors * n, curves[k], n * sizeof *made);
+		shape.common = dot(made, curves[k], n);
 		shape.length = orthonormalise(made + vectors * n, n, made, vectors);
 		if (shape.length <= 0)
 			return SNAP_OK;
@@ -182,7 +185,8 @@ static enum snap_status add_leaks(struct snap_trend_shapes *s, struct snap_error
 			for (size_t i = 0; i < n; i++)
 				level[i] = i >= step;
 			const double *const both[] = {level, lines[c]};
-			status = add_shape(s, (struct shape){.kind = SHAPE_LINE, .leak = true, .mixed = true, .parameters = 4},
+			status = add_shape(s, (struct shape){.kind = SHAPE_LINE, .leak = true, .mixed = true,
+							  .with_step = true, .parameters = 4},
 					   both, 2, false, err);
 		}
 	for (size_t c = 0; c < clocks && status == SNAP_OK; c++)
@@ -351,14 +355,17 @@ static struct features look_at(const struct snap_trend_shapes *s, const double *
 	const struct shape *leak = NULL, *other = NULL, *step = NULL;
 	for (size_t k = 0; k < s->shapes.count; k++) {
 		const struct shape *shape = &s->shapes.at[k];
-		double rest = square, up = 0;
+		double rest = square, up = 0, first_up = 0;
 		for (size_t v = 0; v < shape->count; v++) {
 			up = dot(s->vectors.at + shape->first + v * n, centred, n);
+			first_up = v == 0 ? up : first_up;
 			rest -= up * up;
 		}
 		if (shape->leak && up <= 0)
 			continue;
 		if (shape->mixed && up / shape->length < MIXED_MOST * (centred[n - 1] - centred[0]))
+			continue;
+		if (shape->with_step && first_up <= up / shape->length * shape->common)
 			continue;
 		double bic = criterion(rest, shape->parameters, points);
 		if (shape->kind == SHAPE_STEP && shape->count == 1 && bic < best_step) {

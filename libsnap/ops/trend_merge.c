@@ -179,17 +179,24 @@ static bool is_one(const struct merge *m, uint32_t k, const struct through_list 
 {
 	uint32_t frame = m->list[k];
 	const double *curve = m->curves.bytes + k * m->n;
-	double parts_growth = 0, whole = snap_trend_growth(m->b, curve);
+	double parts_growth = 0, whole = snap_trend_growth(m->b, curve), rest[TREND_POINTS_MAX];
 	size_t parts = 0;
+	memcpy(rest, curve, m->n * sizeof *rest);
 	for (size_t i = 0; i < through->count; i++) {
 		uint32_t p = (uint32_t)through->at[i];
 		if (through->at[i] >> 32 != frame || merged[p] != SNAP_NONE)
 			continue;
-		distances[parts++] = snap_trend_distance(of_picks->bytes + p * m->n, curve, m->n);
+		const double *part = of_picks->bytes + p * m->n;
+		distances[parts++] = snap_trend_distance(part, curve, m->n);
 		parts_growth += m->b->picks.at[p].growth;
+		for (size_t at = 0; at < m->n; at++)
+			rest[at] -= part[at];
 	}
-	if (parts < PARTS_MIN || whole <= 0 || parts_growth < SHARE_LOW * whole || parts_growth > SHARE_HIGH * whole ||
+	if (parts < PARTS_MIN || whole <= 0 || parts_growth > SHARE_HIGH * whole ||
 	    m->fits[k].score < m->b->threshold)
+		return false;
+	/* Parts that are too small to be picks go with it, if they are alike. */
+	if (parts_growth < SHARE_LOW * whole && snap_trend_distance(rest, curve, m->n) > ALIKE)
 		return false;
 	qsort(distances, parts, sizeof *distances, compare_numbers);
 	return distances[parts / 2] <= ALIKE;
