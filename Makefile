@@ -255,6 +255,7 @@ bench: all $(aids)
 	@$(PYTHON) tests/bench/bench.py --bin $(BUILD)/bin --data $(BUILD)/bench \
 		--decode $(BUILD)/tests/bench/bench_decode $(BENCH)
 	@$(PYTHON) tests/bench/bench_store.py --bin $(BUILD)/bin --aids $(BUILD)/tests/bench --data $(BUILD)/bench
+	@$(PYTHON) tests/bench/bench_trend.py --bin $(BUILD)/bin --aids $(BUILD)/tests/bench --data $(BUILD)/bench
 
 # Capture in each mode against the program alone and tracemalloc. BENCH_CAPTURE='--only trees --runs 3' for less.
 $(BUILD)/tests/bench/forward_hooks.so: $(call object,tests/bench/capture/forward_hooks.c)
