@@ -145,11 +145,19 @@ static bool add(struct trend_set *set, struct snap_snapshot *snapshot, const cha
 	return false;
 }
 
-static bool take(void *set, struct snap_snapshot *snapshot, const char *name)
+static bool add_all(struct trend_set *set, const char *argument)
 {
-	bool added = add(set, snapshot, name);
-	snap_snapshot_free(snapshot);
-	return added;
+	struct operand operand;
+	struct operand_reader reader;
+	struct snap_snapshot *snapshot;
+	enum snap_status status = SNAP_OK;
+	if (!operand_parse(&operand, argument) || !operand_open(&reader, &operand))
+		return false;
+	bool added = true;
+	while (added && (status = operand_borrow(&reader, &snapshot)) == SNAP_OK)
+		added = add(set, snapshot, operand.name);
+	operand_close(&reader);
+	return added && status == SNAP_END;
 }
 
 static bool judge(struct trend_set *set, struct trend_process *p)
@@ -171,7 +179,7 @@ bool trend_read(struct trend_set *set, const struct trend_options *options, char
 {
 	*set = (struct trend_set){.options = options};
 	for (int i = 0; i < count; i++)
-		if (!operand_each(operands[i], take, set))
+		if (!add_all(set, operands[i]))
 			return false;
 	for (size_t i = 0; i < set->count; i++)
 		if (!judge(set, &set->processes[i]))
