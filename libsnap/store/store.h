@@ -33,6 +33,11 @@ enum snap_store_statement {
 
 struct snap_store {
 	sqlite3 *db;
+	char *path;
+	bool made;  /* the file, and nothing is committed yet */
+	int folder; /* locked while the file may be removed, else -1 */
+	struct snap_store_wait wait;
+	uint64_t wait_begin; /* in milliseconds */
 	struct snap_pattern *stdlib;
 	sqlite3_stmt *statements[SNAP_STORE_STATEMENTS]; /* prepared when they are first needed */
 	struct snap_rows rows;

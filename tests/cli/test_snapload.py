@@ -3,6 +3,8 @@
 import contextlib
 import os
 import pathlib
+import pty
+import select
 import signal
 import sqlite3
 import subprocess
@@ -377,6 +379,22 @@ class Failures(Load):
         self.refused("snapload: cut.snap: .*", "after.pickle", "cut.snap")
         self.assertEqual(self.check(), 2)
 
+    def test_a_bad_first_file_leaves_no_database(self):
+        self.expect("snapcat", "-o", "s.snap", "after.pickle", "before.pickle")
+        (self.folder / "cut.snap").write_bytes((self.folder / "s.snap").read_bytes()[:-30])
+        before = self.files()
+        self.refused("snapload: cut.snap: .*", "cut.snap")
+        self.assertEqual(self.files(), before)
+        done = self.shell("snapcat s.snap | head -c -40 | snapload a.db -")
+        self.assertEqual((done.status, self.files()), (2, before))
+        # One that was there stays, empty as it is; and what was loaded before stays.
+        (self.folder / "a.db").touch()
+        self.refused("snapload: cut.snap: .*", "cut.snap")
+        self.assertEqual((self.folder / "a.db").read_bytes(), b"")
+        (self.folder / "a.db").unlink()
+        self.refused("snapload: cut.snap: .*", "before.pickle", "cut.snap")
+        self.assertEqual(self.check(), 1)
+
     def test_broken_pipe_upstream(self):
         self.expect("snapcat", "-o", "s.snap", "after.pickle", "before.pickle")
         self.load("before.pickle")
@@ -423,6 +441,28 @@ class Together(Load):
         process.stdin.write(content[-10:])
         process.communicate(timeout=TIME_LIMIT)
         self.assertEqual((process.returncode, self.check()), (0, 4))
+
+    def test_waiting_is_shown(self):
+        """On a terminal, after a second."""
+        self.load("before.pickle")
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        with contextlib.closing(sqlite3.connect(self.folder / "a.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            begun = time.monotonic()
+            process = subprocess.Popen([BIN / "snapload", "a.db", "after.pickle"], cwd=self.folder,
+                                       env=environment(TERM="xterm"), stderr=slave)
+            self.assertTrue(select.select([master], [], [], TIME_LIMIT)[0])
+            self.assertGreater(time.monotonic() - begun, 1)
+            other.execute("ROLLBACK")
+        self.assertEqual(process.wait(TIME_LIMIT), 0)
+        os.close(slave)
+        shown = b""
+        with contextlib.suppress(OSError):
+            while part := os.read(master, 65536):
+                shown += part
+        self.assertRegex(shown, rb"\A(\rwaiting for another program that uses the database\x1b\[K)+\r\x1b\[K.*1 loaded")
+        self.assertEqual(self.check(), 2)
 
     def wait_for_journal(self):
         deadline = time.monotonic() + TIME_LIMIT
