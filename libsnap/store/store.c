@@ -41,6 +41,7 @@ static const char *const statements[SNAP_STORE_STATEMENTS] = {
 			     " (SELECT process FROM snapshot WHERE id = ?1))",
 	[SNAP_ADD_META] = "INSERT INTO meta VALUES (?1, ?2, ?3, coalesce(?5, ?4))",
 	[SNAP_ADD_FILE] = "INSERT INTO file VALUES (?1, ?2, ?3, ?4)",
+	[SNAP_RENEW_PACKAGE] = "UPDATE file SET package = ?2 WHERE id = ?1 AND package <> ?2",
 	[SNAP_ADD_LINE] = "INSERT INTO line VALUES (?1, ?2, ?3)",
 	[SNAP_ADD_FUNCTION] = "INSERT INTO function VALUES (?1, ?2, ?3, ?4, ?5)",
 	[SNAP_ADD_FRAME] = "INSERT INTO frame VALUES (?1, ?2, ?3)",

@@ -155,6 +155,20 @@ class Content(Load):
         self.assertEqual(self.ask("SELECT package, bytes FROM top_package WHERE snapshot = 1 ORDER BY 1"),
                          [("/srv/app", 4096), ("/srv/app/shop", 3640)])
 
+    def test_packages_below_the_roots_of_a_snapshot(self):
+        """Whether the snapshot that names the folders comes first or later."""
+        self.write("vend.pickle", (1, 8, "/opt/vend/acme/x.py:1"), (1, 16, "/opt/vend/six.py:1"), (1, 32, "/opt/std/json.py:1"),
+                   (1, 64, "/opt/vend/std/os.py:1"), (1, 128, "/opt/vend2/y.py:1"),
+                   (1, 256, "/opt/vend/lib/site-packages/z/a.py:1"), (1, 512, "/opt/std/vend/inner.py:1"))
+        roots = ("--set", "root.site=/opt/vend/", "--set", "root.stdlib=/opt/vend/std")
+        old = ("--set", "old.root.site=/opt/std/vend", "--set", "old.root.stdlib=/opt/std")
+        self.expect("snapcat", "-o", "vend.snap", *roots, *old, "vend.pickle")
+        wanted = [("(stdlib)", 2, 96), ("/opt/vend2", 1, 128), ("acme", 1, 8), ("inner", 1, 512), ("six", 1, 16), ("z", 1, 256)]
+        for number, order in enumerate((["vend.snap"], ["vend.pickle", "vend.snap"], ["vend.snap", "vend.pickle"])):
+            self.expect("snapload", "-q", f"{number}.db", *order)
+            self.assertEqual(self.ask("SELECT package, files, bytes FROM top_package WHERE snapshot = 1 ORDER BY 1",
+                                      db=f"{number}.db"), wanted, order)
+
     def test_every_view_and_column_has_its_words(self):
         self.load("before.pickle")
         schema = (pathlib.Path(__file__).parents[2] / "schema/store.sql").read_text()
