@@ -64,6 +64,7 @@ static const struct option_row {
 	{OPTION_FAIL_OVER, "fail-over", "SIZE", "exit with 1 on growth by more than SIZE: 512, 64K, 5MiB"},
 	{OPTION_REPLACE, "replace", NULL, "load again what is there already"},
 	{OPTION_LABEL, "label", "KEY=VALUE", "set metadata label.KEY of what is loaded"},
+	{OPTION_MODE, "mode", "MODE", "sampled[=SIZE] (sampled=64K by default), exact, tracemalloc"},
 	{OPTION_EVERY, "every", "TIME", "take one at this interval: 30s, 10m, 2h"},
 	{OPTION_SNAPSHOTS, "snapshots", "N", "take at most N in each process"},
 	{OPTION_KEEP, "keep", "N", "remove the oldest files but the first of more than N"},

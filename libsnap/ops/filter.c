@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/estimate.h"
 #include "ops/pattern.h"
 #include "ops/stacks.h"
 
@@ -16,6 +17,7 @@ struct rule_class {
 struct filtering {
 	const struct snap_filter *filter;
 	const struct snap_snapshot *s;
+	const struct snap_snapshot *judged; /* where totals are taken from: s, or estimates of it, site by site */
 	struct rule_class *classes;
 	size_t class_count;
 	bool *frames;       /* that match the patterns of a class */
@@ -107,9 +109,9 @@ static unsigned change(const int64_t *sums)
 static enum snap_status judge_stacks(struct filtering *f, struct snap_error *err)
 {
 	enum { COLUMNS = 4 }; /* of a diff */
-	const struct snap_snapshot *s = f->s;
 	if (f->filter->only == 0)
 		return SNAP_OK;
+	const struct snap_snapshot *s = f->judged;
 	size_t stacks = s->stack_node.count, joined;
 	uint32_t *same = malloc((stacks + 1) * sizeof *same);
 	int64_t *sums = calloc(stacks * COLUMNS + 1, sizeof *sums);
@@ -124,6 +126,19 @@ static enum snap_status judge_stacks(struct filtering *f, struct snap_error *err
 	}
 	free(same);
 	free(sums);
+	return status;
+}
+
+/* Totals of samples say little of a place: they are asked of estimates. */
+static enum snap_status estimate(struct snap_snapshot **out, const struct snap_snapshot *s, struct snap_error *err)
+{
+	struct snap_sampling_sides sides;
+	enum snap_status status = snap_sampling_sides_get(&sides, s, err);
+	if (status == SNAP_OK && (sides.newer.kind == SNAP_SAMPLED || sides.older.kind == SNAP_SAMPLED)) {
+		status = snap_snapshot_copy(out, s, err);
+		if (status == SNAP_OK)
+			status = snap_estimate(*out, err);
+	}
 	return status;
 }
 
@@ -164,7 +179,8 @@ static bool site_stays(const struct filtering *f, size_t site)
 	uint32_t stack = s->site_stack.at[site];
 	uint64_t size = (uint64_t)snap_numbers_get(&s->site_size, site);
 	return size >= f->filter->min_size && (!f->filter->has_max_size || size <= f->filter->max_size) &&
-	       (f->filter->min_total <= 0 || is_large(s, site, f->filter->min_total)) && (f->stacks == NULL || f->stacks[stack]) && rules_keep(f, stack, snap_snapshot_domain(s, site));
+	       (f->filter->min_total <= 0 || is_large(f->judged, site, f->filter->min_total)) &&
+	       (f->stacks == NULL || f->stacks[stack]) && rules_keep(f, stack, snap_snapshot_domain(s, site));
 }
 
 static void move_number(struct snap_numbers *n, size_t from, size_t to)
@@ -212,11 +228,15 @@ enum snap_status snap_filter_apply(struct snap_snapshot **out, const struct snap
 	if (filter->only != 0 && !snap_snapshot_is_diff(s))
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET,
 				 "what has grown, shrunk, come or gone can be told of a diff, and this is one snapshot");
-	struct filtering f = {.filter = filter, .s = s};
-	struct snap_snapshot *copy = NULL;
+	struct filtering f = {.filter = filter, .s = s, .judged = s};
+	struct snap_snapshot *copy = NULL, *estimated = NULL;
 	enum snap_status status = match_rules(&f, err);
-	if (status == SNAP_OK)
+	if (status == SNAP_OK && (filter->min_total > 0 || filter->only != 0))
+		status = estimate(&estimated, s, err);
+	if (status == SNAP_OK) {
+		f.judged = estimated != NULL ? estimated : s;
 		status = judge_stacks(&f, err);
+	}
 	if (status == SNAP_OK)
 		status = snap_snapshot_copy(&copy, s, err);
 	if (status == SNAP_OK) {
@@ -231,6 +251,7 @@ enum snap_status snap_filter_apply(struct snap_snapshot **out, const struct snap
 		}
 	}
 	snap_snapshot_free(copy);
+	snap_snapshot_free(estimated);
 	for (size_t c = 0; c < f.class_count; c++)
 		free(f.classes[c].stacks);
 	free(f.classes);
