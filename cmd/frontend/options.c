@@ -35,7 +35,7 @@ static const struct option_row {
 	{OPTION_INTERSECT, "intersect", NULL, "keep what matches a pattern and a domain, not either"},
 	{OPTION_MIN_SIZE, "min-size", "SIZE", "keep blocks of at least SIZE: 512, 64K, 5MiB"},
 	{OPTION_MAX_SIZE, "max-size", "SIZE", "keep blocks of at most SIZE"},
-	{OPTION_MIN_TOTAL, "min-total", "SIZE", "keep tracebacks with at least SIZE in all"},
+	{OPTION_MIN_TOTAL, "min-total", "SIZE", "keep sites (stack, domain, size) with at least SIZE"},
 	{OPTION_ONLY, "only", "LIST", "of a diff, tracebacks that are grown,shrunk,new,gone"},
 	{OPTION_PRESET_FILE, "preset-file", "FILE", "patterns for @FILE, one a line; NAME=FILE for @NAME"},
 	{OPTION_HIDE, "hide", "GLOB", "take matching frames out of the stacks"},
