@@ -41,7 +41,7 @@ struct snap_trend_shapes {
 
 /* Growth that stops before the end speaks against a leak; with few points that may be chance. */
 #define STOPS_WEIGHT 1.5
-enum { STOPS_POINTS_MIN = 10, STEPS_POINTS_MIN = 10 };
+enum { STOPS_POINTS_MIN = 10, STEPS_POINTS_MIN = 10, TWO_STEPS_POINTS_MIN = 5 };
 
 static double dot(const double *a, const double *b, size_t n)
 {
@@ -386,7 +386,7 @@ static struct features look_at(const struct snap_trend_shapes *s, const double *
 		if (shape->kind == SHAPE_SQUARE)
 			best_square = fmin(best_square, bic);
 	}
-	if (step != NULL && n >= STEPS_POINTS_MIN) {
+	if (step != NULL && n >= TWO_STEPS_POINTS_MIN) {
 		double bic = criterion(second_step(s, step, centred, step_rest), 5, points);
 		if (bic < best_other) {
 			best_other = bic;
