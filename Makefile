@@ -253,10 +253,11 @@ bench: all $(aids)
 	@$(PYTHON) tests/bench/bench_store.py --bin $(BUILD)/bin --aids $(BUILD)/tests/bench --data $(BUILD)/bench
 	@$(PYTHON) tests/bench/bench_trend.py --bin $(BUILD)/bin --aids $(BUILD)/tests/bench --data $(BUILD)/bench
 
-# How well snaptrend finds planted leaks, on seeds that no parameter was chosen on. LEAKBENCH='--seeds 10000-10199' for
+# How well snaptrend finds planted leaks, on seeds that no parameter was chosen on, and those of real programs. LEAKBENCH='--seeds 10000-10199' for
 # all of them; the default takes a minute or two.
 leakbench: all $(aids)
 	@$(PYTHON) tests/leakbench/leakbench.py --bin $(BUILD)/bin --writer $(BUILD)/tests/leakbench/write_series $(LEAKBENCH)
+	@$(PYTHON) tests/leakbench/programs.py --bin $(BUILD)/bin
 
 # FUZZ_VARIANT=fastfuzz leaves out the sanitizers: several times as many runs, which see crashes and broken
 # properties only.
