@@ -127,6 +127,10 @@ void snap_decode_sites(struct snap_decoder *d, struct cursor *c)
 	snap_vector_expect_writes(&t->site_stack, begin, begin + most);
 	snap_numbers_expect_writes(&t->site_size, begin, begin + most);
 	snap_numbers_expect_writes(&t->values[SNAP_COLUMN_BLOCKS], begin, begin + most);
+	if (d->sizes.count < most) {
+		snap_vector_expect_writes(&d->sizes, d->sizes.count, most);
+		d->sizes.count = most;
+	}
 	size_t rows = 0, at = d->site_stack_at, stacks = d->site_stacks.count, explicit = 0;
 	const uint32_t *site_stacks = d->site_stacks.at;
 	uint32_t *stack = t->site_stack.at + begin;
@@ -259,7 +263,7 @@ static void store_told_columns(struct snap_decoder *d, struct cursor *c, size_t 
 
 /* What adding up a column needs; see fill_rows. */
 struct sum {
-	uint64_t sum, high;
+	uint64_t sum, bits; /* the sum, and the bits that are set in any value */
 };
 
 static struct sum add_up(const int64_t *values, size_t count)
@@ -267,7 +271,7 @@ static struct sum add_up(const int64_t *values, size_t count)
 	struct sum s = {0, 0};
 	for (size_t i = 0; i < count; i++) {
 		s.sum += (uint64_t)values[i];
-		s.high |= (uint64_t)(values[i] ^ values[i] >> 63);
+		s.bits |= (uint64_t)values[i];
 	}
 	return s;
 }
@@ -321,9 +325,9 @@ static void fill_rows(struct snap_decoder *d, struct cursor *c, size_t begin, si
 			            chunks);
 			struct sum s = add_up(values, count);
 			/* A thousand values below 2^46 cannot overflow 63 bits; what could is added with care at
-			 * END, and so is what only keeps within them because signs differ. */
-			d->largest_sum[k] += (s.high + 1) * count;
-			d->careful = d->careful || s.high >> 46 != 0 || d->largest_sum[k] >> 62 != 0;
+			 * END, and so is what has signs. */
+			d->largest_sum[k] += (s.bits + 1) * count;
+			d->careful = d->careful || s.bits >> 46 != 0 || d->largest_sum[k] >> 62 != 0;
 			overflow |= !d->continues && __builtin_add_overflow(t->totals[k], (int64_t)s.sum, &t->totals[k]);
 			/* What is not stored is zero where that is which it is predicted from. */
 			if (!d->stored[k])
