@@ -66,7 +66,7 @@ enum snap_status snap_snapshot_window_hashes(const struct snap_snapshot *s, uint
 	for (size_t i = 0; i < nodes; i++)
 		deepest = s->node_depth.at[i] > deepest ? s->node_depth.at[i] : deepest;
 	uint64_t *frames = frame_hashes(s);
-	uint64_t *prefix = malloc((nodes + 1) * sizeof *prefix);
+	uint64_t *prefix = snap_array_new(nodes, sizeof *prefix);
 	uint64_t *power = malloc(((size_t)longest + 1) * sizeof *power);
 	struct path path = {s, malloc(((size_t)deepest + 1) * sizeof *path.at), 0, true};
 	enum snap_status status = SNAP_OK;
@@ -128,7 +128,7 @@ static uint64_t meta_hash(const struct snap_meta *meta)
 enum snap_status snap_snapshot_digest(const struct snap_snapshot *s, uint64_t digest[2], struct snap_error *err)
 {
 	size_t stacks = s->stack_node.count;
-	uint64_t *hashes = malloc((stacks + 1) * sizeof *hashes);
+	uint64_t *hashes = snap_array_new(stacks, sizeof *hashes);
 	if (hashes == NULL)
 		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 	enum snap_status status = snap_snapshot_window_hashes(s, hashes, err);
@@ -150,16 +150,15 @@ enum snap_status snap_snapshot_digest(const struct snap_snapshot *s, uint64_t di
 	for (size_t begin = 0; begin < sites; begin += SNAP_VALUES_CHUNK) {
 		size_t count = sites - begin < SNAP_VALUES_CHUNK ? sites - begin : SNAP_VALUES_CHUNK;
 		uint64_t e[SNAP_VALUES_CHUNK];
-		int64_t values[SNAP_VALUES_CHUNK];
-		snap_numbers_read(&s->site_size, begin, count, values);
+		int64_t sizes[SNAP_VALUES_CHUNK], values[SNAP_COLUMNS_MAX][SNAP_VALUES_CHUNK];
+		snap_numbers_read(&s->site_size, begin, count, sizes);
 		for (size_t i = 0; i < count; i++)
 			e[i] = hashes[s->site_stack.at[begin + i]] + snap_snapshot_domain(s, begin + i) * k6 +
-			       (uint64_t)values[i] * k7;
-		for (uint32_t c = 0; c < s->column_count; c++) {
-			snap_snapshot_read_values(s, c, begin, count, values);
+			       (uint64_t)sizes[i] * k7;
+		snap_snapshot_read_columns(s, s->column_count, begin, count, values);
+		for (uint32_t c = 0; c < s->column_count; c++)
 			for (size_t i = 0; i < count; i++)
-				e[i] += (uint64_t)values[i] * column_hash[c];
-		}
+				e[i] += (uint64_t)values[c][i] * column_hash[c];
 		for (size_t i = 0; i < count; i++) {
 			d0 += snap_mix(e[i]);
 			d1 += snap_mix(e[i] ^ UINT64_C(0x6A09E667F3BCC909));

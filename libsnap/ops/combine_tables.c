@@ -165,12 +165,23 @@ static enum snap_status combine_nodes(struct tables *t, struct snap_error *err)
 	struct snap_snapshot *u = t->u;
 	/* Copies, which nothing that is written here can change. */
 	struct side a = t->side[0], b = t->side[1];
+	size_t nodes = a.nodes > b.nodes ? a.nodes : b.nodes, a_stacks = a.s->stack_node.count,
+	       b_stacks = b.s->stack_node.count, stacks = a_stacks > b_stacks ? a_stacks : b_stacks;
 	uint32_t node = 0;
 	enum snap_status status = snap_snapshot_reserve_nodes(u, (size_t)a.nodes + b.nodes, err);
 	if (status == SNAP_OK)
-		status = snap_snapshot_reserve_stacks(u, a.s->stack_node.count + b.s->stack_node.count, err);
+		status = snap_snapshot_reserve_stacks(u, a_stacks + b_stacks, err);
 	if (status < 0)
 		return status;
+	/* At least so many. */
+	snap_vector_expect_writes(&u->node_parent, 0, nodes);
+	snap_vector_expect_writes(&u->node_frame, 0, nodes);
+	snap_vector_expect_writes(&u->node_depth, 0, nodes);
+	snap_vector_expect_writes(&u->stack_node, 0, stacks);
+	snap_vector_expect_writes(&u->stack_length, 0, stacks);
+	snap_vector_expect_writes(&u->stack_total, 0, stacks);
+	snap_expect_writes(a.origin_of, stacks * sizeof *a.origin_of);
+	snap_expect_writes(b.origin_of, stacks * sizeof *b.origin_of);
 	see_node(&a);
 	see_node(&b);
 	for (; a.level >= 0 || b.level >= 0; node++) {
@@ -261,9 +272,9 @@ static enum snap_status renumber_stacks(struct tables *t, const uint32_t *one, s
 {
 	struct snap_snapshot *u = t->u;
 	uint32_t stacks = (uint32_t)u->stack_node.count, kept = 0;
-	origins->first = malloc((stacks + 1) * sizeof *origins->first);
-	origins->next = malloc((stacks + 1) * sizeof *origins->next);
-	uint32_t *node = malloc((2 * (size_t)stacks + 1) * sizeof *node);
+	origins->first = snap_array_new(stacks, sizeof *origins->first);
+	origins->next = snap_array_new(stacks, sizeof *origins->next);
+	uint32_t *node = snap_array_new(2 * (size_t)stacks, sizeof *node);
 	if (origins->first == NULL || origins->next == NULL || node == NULL) {
 		free(node);
 		return out_of_memory(err);
@@ -300,7 +311,7 @@ static enum snap_status number_stacks(struct tables *t, struct snap_stack_origin
 	struct snap_stack_rule rule = snap_snapshot_stack_rule(u);
 	for (uint32_t i = 0; i < stacks; i++)
 		following += snap_stack_follows(u, i, rule);
-	uint32_t *one = malloc((stacks + 1) * sizeof *one);
+	uint32_t *one = snap_array_new(stacks, sizeof *one);
 	if (one == NULL)
 		return out_of_memory(err);
 	enum snap_status status = find_same(t, one, &joined, err);

@@ -64,8 +64,7 @@ rank_runs(struct snap_ranking *r, unsigned columns, struct snap_error *err)
 	enum snap_status status = SNAP_OK;
 	for (size_t begin = 0, sites = s->site_stack.count; begin < sites; begin += SNAP_VALUES_CHUNK) {
 		size_t count = sites - begin < SNAP_VALUES_CHUNK ? sites - begin : SNAP_VALUES_CHUNK;
-		for (unsigned c = 0; c < columns; c++)
-			snap_snapshot_read_values(s, c, begin, count, values[c]);
+		snap_snapshot_read_columns(s, columns, begin, count, values);
 		for (size_t i = 0; i < count; i++) {
 			/* Of each site anew: whether its stack is another one no processor could foresee. */
 			uint32_t newest = frames[node[stack[begin + i]]];
@@ -232,8 +231,7 @@ static enum snap_status add_by_key(struct keyed_sums *k, const struct snap_snaps
 	enum snap_status status = SNAP_OK;
 	for (size_t begin = 0, sites = s->site_stack.count; begin < sites; begin += SNAP_VALUES_CHUNK) {
 		size_t count = sites - begin < SNAP_VALUES_CHUNK ? sites - begin : SNAP_VALUES_CHUNK;
-		for (unsigned c = 0; c < k->columns; c++)
-			snap_snapshot_read_values(s, c, begin, count, values[c]);
+		snap_snapshot_read_columns(s, k->columns, begin, count, values);
 		if (by_size)
 			snap_numbers_read(&s->site_size, begin, count, keys);
 		else
