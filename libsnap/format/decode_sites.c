@@ -137,19 +137,32 @@ void snap_decode_sites(struct snap_decoder *d, struct cursor *c)
 	int64_t *sizes = d->sizes.at;
 	uint8_t *is_explicit = d->is_explicit.at;
 	const uint8_t *in = c->at, *end = c->end;
-	uint32_t frequent = d->frequent_count;
+	/* Nearly all codes are of one byte: their tokens. */
+	enum { SHORT_CODES = 128 };
+	uint64_t frequent = d->frequent_count, short_token[SHORT_CODES];
+	for (uint64_t code = 0; code < SHORT_CODES; code++)
+		short_token[code] = code < frequent ? d->frequent[code] : code - frequent;
 	for (; in < end; rows++) {
-		struct uint_at next = uint_at(in, end);
-		if (rows == most || next.at == NULL) {
-			snap_bad_number(c);
-			break;
-		}
+		uint64_t token;
 		if (at == stacks) {
 			snap_damaged(c, "a site without a stack");
 			break;
 		}
-		in = next.at;
-		uint64_t token = next.value < frequent ? d->frequent[next.value] : next.value - frequent;
+		if (rows == most) {
+			snap_bad_number(c);
+			break;
+		}
+		if (*in < SHORT_CODES) {
+			token = short_token[*in++];
+		} else {
+			struct uint_at next = uint_at(in, end);
+			if (next.at == NULL) {
+				snap_bad_number(c);
+				break;
+			}
+			in = next.at;
+			token = next.value - frequent; /* which there are at most 128 of */
+		}
 		stack[rows] = site_stacks[at];
 		sizes[rows] = (int64_t)(token >> 2);
 		is_explicit[rows] = token >> 1 & 1;
@@ -318,7 +331,7 @@ static void fill_rows(struct snap_decoder *d, struct cursor *c, size_t begin, si
 		residual[k] = d->residuals[k].at;
 	for (size_t at = begin; at < end && c->status == SNAP_OK; at += SNAP_VALUES_CHUNK) {
 		size_t count = end - at < SNAP_VALUES_CHUNK ? end - at : SNAP_VALUES_CHUNK;
-		int64_t any[SNAP_VALUES_CHUNK] = {0};
+		int64_t *any = chunks[SNAP_COLUMN_BLOCKS], several[SNAP_VALUES_CHUNK];
 		for (uint32_t k = 0; k < t->column_count && c->status == SNAP_OK; k++) {
 			const int64_t *values = chunks[k];
 			fill_values(d, k, d->sizes.at + (at - begin), d->is_explicit.at + (at - begin), count, &residual[k],
@@ -332,8 +345,11 @@ static void fill_rows(struct snap_decoder *d, struct cursor *c, size_t begin, si
 			/* What is not stored is zero where that is which it is predicted from. */
 			if (!d->stored[k])
 				continue;
-			for (size_t i = 0; i < count; i++)
-				any[i] |= values[i];
+			if (k != SNAP_COLUMN_BLOCKS) {
+				for (size_t i = 0; i < count; i++)
+					several[i] = any[i] | values[i];
+				any = several;
+			}
 			c->status = snap_numbers_append(&t->values[k], values, count, &t->budget, c->err);
 		}
 		for (size_t i = 0; i < count; i++)

@@ -107,12 +107,10 @@ struct uint_at snap_long_uint(const uint8_t *at, const uint8_t *end);
 /* By value, so that hot loops keep it all in registers. */
 static inline __attribute__((always_inline)) struct uint_at uint_at(const uint8_t *at, const uint8_t *end)
 {
-	if (end - at >= 2) {
-		if (at[0] < 0x80)
-			return (struct uint_at){at[0], at + 1};
-		if (at[1] - 1u < 0x7F)
-			return (struct uint_at){(at[0] & 0x7Fu) | (uint64_t)at[1] << 7, at + 2};
-	}
+	if (at < end && at[0] < 0x80)
+		return (struct uint_at){at[0], at + 1};
+	if (end - at >= 2 && at[1] - 1u < 0x7F)
+		return (struct uint_at){(at[0] & 0x7Fu) | (uint64_t)at[1] << 7, at + 2};
 	return snap_long_uint(at, end);
 }
 

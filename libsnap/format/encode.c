@@ -642,8 +642,9 @@ static int compare_frequent(const void *a, const void *b)
 static void encode_frequent(struct snap_encoder *e, const struct snap_member *m)
 {
 	size_t count = m->tables->site_stack.count, found = 0;
+	if (e->frequent_count > 0)
+		memset(e->code_of, 0, sizeof e->code_of);
 	e->frequent_count = 0;
-	memset(e->code_of, 0, sizeof e->code_of);
 	/* Codes make a file smaller, and a stream slower. */
 	if (e->level == 0 || count - m->first_site < SNAP_FREQUENT_SITES || e->status < 0)
 		return;
