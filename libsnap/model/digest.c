@@ -60,7 +60,7 @@ enum snap_status snap_snapshot_window_hashes(const struct snap_snapshot *s, uint
 {
 	size_t nodes = s->node_parent.count, stacks = s->stack_node.count;
 	const uint32_t *parent = s->node_parent.at;
-	uint32_t longest = 0, deepest = 0;
+	uint16_t longest = 0, deepest = 0;
 	for (size_t i = 0; i < stacks; i++)
 		longest = s->stack_length.at[i] > longest ? s->stack_length.at[i] : longest;
 	for (size_t i = 0; i < nodes; i++)
@@ -80,10 +80,12 @@ enum snap_status snap_snapshot_window_hashes(const struct snap_snapshot *s, uint
 	for (size_t i = 0; i < nodes; i++)
 		prefix[i] = (parent[i] == SNAP_NONE ? 0 : prefix[parent[i]] * BASE) + frames[s->node_frame.at[i]];
 	for (size_t i = 0; i < stacks; i++) {
-		uint32_t length = s->stack_length.at[i];
-		uint32_t top = ancestor(&path, s->stack_node.at[i], length - 1);
-		uint32_t above = parent[top];
-		hashes[i] = prefix[s->stack_node.at[i]] - (above == SNAP_NONE ? 0 : prefix[above] * power[length]);
+		uint32_t length = s->stack_length.at[i], node = s->stack_node.at[i];
+		hashes[i] = prefix[node];
+		if (length == s->node_depth.at[node]) /* it goes back to the root */
+			continue;
+		uint32_t above = parent[ancestor(&path, node, length - 1)];
+		hashes[i] -= above == SNAP_NONE ? 0 : prefix[above] * power[length];
 	}
 done:
 	free(frames);

@@ -13,6 +13,7 @@ struct side {
 	uint32_t *string, *frame; /* their numbers in the result */
 	uint32_t *origin_of;      /* of each origin: the stack of this side */
 	struct snap_stack_walk stacks;
+	uint32_t stack, stack_node, stack_key; /* the next of them: its node, its length and total */
 	/* The walk over the nodes. */
 	const uint32_t *node_parent, *node_frame;
 	const uint16_t *node_depth;
@@ -130,11 +131,23 @@ static inline int compare_nodes(const struct side *a, const struct side *b)
 	return a->level == 0 ? compare_numbers(a->root_depth, b->root_depth) : 0;
 }
 
-static inline uint32_t next_stack(struct side *side, bool take, uint32_t *key)
+static inline void see_stack(struct side *side)
 {
-	uint32_t stack = take ? snap_stack_walk_next(&side->stacks, side->node) : SNAP_NONE;
-	if (stack != SNAP_NONE)
-		*key = (uint32_t)side->s->stack_length.at[stack] << 16 | side->s->stack_total.at[stack];
+	const struct snap_snapshot *s = side->s;
+	side->stack = snap_stack_walk_peek(&side->stacks);
+	if (side->stack == SNAP_NONE) {
+		side->stack_node = SNAP_NONE;
+		return;
+	}
+	side->stack_node = s->stack_node.at[side->stack];
+	side->stack_key = (uint32_t)s->stack_length.at[side->stack] << 16 | s->stack_total.at[side->stack];
+}
+
+static inline uint32_t take_stack(struct side *side)
+{
+	uint32_t stack = side->stack;
+	side->stacks.next++;
+	see_stack(side);
 	return stack;
 }
 
@@ -142,21 +155,21 @@ static inline uint32_t next_stack(struct side *side, bool take, uint32_t *key)
 static inline void combine_stacks(struct snap_snapshot *u, uint32_t node, struct side *a, bool take_a,
 				  struct side *b, bool take_b)
 {
-	uint32_t x_key = 0, y_key = 0, x = next_stack(a, take_a, &x_key), y = next_stack(b, take_b, &y_key);
-	while (x != SNAP_NONE || y != SNAP_NONE) {
-		bool from_a = x != SNAP_NONE && (y == SNAP_NONE || x_key <= y_key);
-		bool from_b = y != SNAP_NONE && (x == SNAP_NONE || y_key <= x_key);
-		uint32_t key = from_a ? x_key : y_key;
+	for (;;) {
+		bool from_a = take_a && a->stack_node == a->node, from_b = take_b && b->stack_node == b->node;
+		if (!from_a && !from_b)
+			return;
+		if (from_a && from_b && a->stack_key != b->stack_key) {
+			from_a = a->stack_key < b->stack_key;
+			from_b = !from_a;
+		}
+		uint32_t key = from_a ? a->stack_key : b->stack_key;
 		size_t stack = u->stack_node.count++;
 		u->stack_node.at[stack] = node;
 		u->stack_length.at[stack] = (uint16_t)(key >> 16);
 		u->stack_total.at[stack] = (uint16_t)key;
-		a->origin_of[stack] = from_a ? x : SNAP_NONE;
-		b->origin_of[stack] = from_b ? y : SNAP_NONE;
-		if (from_a)
-			x = next_stack(a, true, &x_key);
-		if (from_b)
-			y = next_stack(b, true, &y_key);
+		a->origin_of[stack] = from_a ? take_stack(a) : SNAP_NONE;
+		b->origin_of[stack] = from_b ? take_stack(b) : SNAP_NONE;
 	}
 }
 
@@ -184,6 +197,8 @@ static enum snap_status combine_nodes(struct tables *t, struct snap_error *err)
 	snap_expect_writes(b.origin_of, stacks * sizeof *b.origin_of);
 	see_node(&a);
 	see_node(&b);
+	see_stack(&a);
+	see_stack(&b);
 	for (; a.level >= 0 || b.level >= 0; node++) {
 		int order = compare_nodes(&a, &b);
 		const struct side *side = order <= 0 ? &a : &b;
