@@ -3,7 +3,7 @@
 #   make               everything a user needs
 #   make demo          a leaking service and the tools that find its leak; installs what is missing
 #   make check         the fast tests            make test    all tests; installs what is missing
-#   make lint bench leakbench fuzz install uninstall clean
+#   make lint bench bench-capture leakbench fuzz install uninstall clean
 #
 # WERROR=1 makes warnings errors. VARIANT=asan|clang|fuzz|fastfuzz builds another variant in build/VARIANT.
 # CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX and DESTDIR are the user's.
@@ -93,7 +93,7 @@ shared_links := $(BUILD)/lib/$(SONAME) $(BUILD)/lib/libsnap.so
 sqlite_extension := $(BUILD)/lib/libsnap_sqlite.so
 agent := $(BUILD)/lib/snaptools/snapcapture.so $(BUILD)/lib/snaptools/sitecustomize.py
 
-.PHONY: all test-programs fuzz-programs demo check test lint bench leakbench fuzz install uninstall clean FORCE
+.PHONY: all test-programs fuzz-programs demo check test lint bench bench-capture leakbench fuzz install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
@@ -206,7 +206,9 @@ $(BUILD)/lib/snaptools/sitecustomize.py: cmd/capture/sitecustomize.py
 
 # --- test programs ------------------------------------------------------------------------------
 
-test-programs: $(units) $(aids) $(fuzzers) $(if $(filter asan,$(VARIANT)),,$(BUILD)/tests/fault.so)
+preloaded := $(BUILD)/tests/fault.so $(BUILD)/tests/slow_libc.so
+
+test-programs: $(units) $(aids) $(fuzzers) $(if $(filter asan,$(VARIANT)),,$(preloaded))
 
 # Tests, and programs that tests in Python make use of.
 $(units) $(aids): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(static)
@@ -226,8 +228,10 @@ endif
 fuzz-programs: $(fuzzers)
 
 $(BUILD)/tests/fault.so: $(call object,tests/fault/fault.c)
+$(BUILD)/tests/slow_libc.so: $(call object,tests/capture/slow_libc.c)
+$(preloaded):
 	@mkdir -p $(@D)
-	$(link) -shared -o $@ $^
+	$(link) -shared -pthread -o $@ $^
 
 # --- targets for people -------------------------------------------------------------------------
 
@@ -261,6 +265,16 @@ bench: all $(aids)
 	@$(PYTHON) tests/bench/bench.py --bin $(BUILD)/bin --data $(BUILD)/bench \
 		--decode $(BUILD)/tests/bench/bench_decode $(BENCH)
 	@$(PYTHON) tests/bench/bench_store.py --bin $(BUILD)/bin --aids $(BUILD)/tests/bench --data $(BUILD)/bench
+	@$(PYTHON) tests/bench/bench_trend.py --bin $(BUILD)/bin --aids $(BUILD)/tests/bench --data $(BUILD)/bench
+
+# Capture in each mode against the program alone and tracemalloc. BENCH_CAPTURE='--only trees --runs 3' for less.
+$(BUILD)/tests/bench/forward_hooks.so: $(call object,tests/bench/capture/forward_hooks.c)
+	@mkdir -p $(@D)
+	$(link) -shared -o $@ $^ -ldl
+
+bench-capture: all $(aids) $(BUILD)/tests/bench/forward_hooks.so
+	@$(PYTHON) tests/bench/bench_capture.py --bin $(BUILD)/bin --data $(BUILD)/bench-capture \
+		--hooks $(BUILD)/tests/bench/forward_hooks.so --measure $(BUILD)/tests/bench/measure $(BENCH_CAPTURE)
 
 # How well snaptrend finds planted leaks, on seeds that no parameter was chosen on. LEAKBENCH='--seeds 10000-10199' for
 # all of them; the default takes a minute or two.

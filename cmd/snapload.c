@@ -1,5 +1,6 @@
 /* snapload: snapshots into an SQLite database, each once. */
 #include <inttypes.h>
+#include <snap/estimate.h>
 #include <snap/store.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,10 +73,12 @@ static bool begin(struct load *load)
 	return snap_store_begin(load->store, &err) == SNAP_OK || failed(load->path, &err);
 }
 
-static bool take(struct load *load, const struct snap_snapshot *snapshot, struct tally *tally)
+static bool take(struct load *load, struct snap_snapshot *snapshot, const char *file, struct tally *tally)
 {
 	enum snap_store_result result;
 	struct snap_error err;
+	if (snap_estimate(snapshot, &err) < 0)
+		return failed(file, &err);
 	if (snap_store_load(load->store, snapshot, &load->options, &result, &err) < 0)
 		return failed(load->path, &err);
 	tally->of[result]++;
@@ -90,7 +93,7 @@ static bool take_all(struct load *load, struct operand_reader *reader, struct sn
 	bool taken = begin(load);
 	enum snap_status status = SNAP_OK;
 	while (taken && status == SNAP_OK) {
-		taken = take(load, snapshot, tally);
+		taken = take(load, snapshot, reader->operand->name, tally);
 		snap_snapshot_free(snapshot);
 		snapshot = NULL;
 		load->options.member += reader->operand->member == 0;

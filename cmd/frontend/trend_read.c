@@ -1,6 +1,7 @@
 /* Reads series: snapshots of any operands, each to the process it is of. */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
+#include <snap/estimate.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,10 @@ static bool add(struct trend_set *set, struct snap_snapshot *snapshot, const cha
 {
 	const struct snap_meta *meta = snap_snapshot_meta(snapshot);
 	struct snap_error err;
+	if (snap_estimate(snapshot, &err) < 0) {
+		message_error(name, &err);
+		return false;
+	}
 	struct trend_process *p = find_process(set, meta);
 	struct trend_moment m = read_moment(meta, set->options->per);
 	if (p == NULL || !add_moment(p, &m))
@@ -129,11 +134,19 @@ static bool add(struct trend_set *set, struct snap_snapshot *snapshot, const cha
 	return false;
 }
 
-static bool take(void *set, struct snap_snapshot *snapshot, const char *name)
+static bool add_all(struct trend_set *set, const char *argument)
 {
-	bool added = add(set, snapshot, name);
-	snap_snapshot_free(snapshot);
-	return added;
+	struct operand operand;
+	struct operand_reader reader;
+	struct snap_snapshot *snapshot;
+	enum snap_status status = SNAP_OK;
+	if (!operand_parse(&operand, argument) || !operand_open(&reader, &operand))
+		return false;
+	bool added = true;
+	while (added && (status = operand_borrow(&reader, &snapshot)) == SNAP_OK)
+		added = add(set, snapshot, operand.name);
+	operand_close(&reader);
+	return added && status == SNAP_END;
 }
 
 static bool judge(struct trend_set *set, struct trend_process *p)
@@ -155,7 +168,7 @@ bool trend_read(struct trend_set *set, const struct trend_options *options, char
 {
 	*set = (struct trend_set){.options = options};
 	for (int i = 0; i < count; i++)
-		if (!operand_each(operands[i], take, set))
+		if (!add_all(set, operands[i]))
 			return false;
 	for (size_t i = 0; i < set->count; i++)
 		if (!judge(set, &set->processes[i]))

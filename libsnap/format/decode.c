@@ -394,12 +394,21 @@ enum snap_status snap_decoder_take(struct snap_decoder *d, bool keep, struct sna
 	if (status < 0)
 		return status;
 	*out = d->t;
+	snap_lineage_drop(d->t->lineage);
+	d->t->lineage = NULL;
 	snap_vector_free(&d->room, NULL);
 	snap_vector_free(&d->callee_begin, NULL);
 	snap_vector_free(&d->callee, NULL);
 	d->t = empty;
 	d->started = false;
 	return SNAP_OK;
+}
+
+enum snap_status snap_decoder_lend(struct snap_decoder *d, struct snap_snapshot **out, struct snap_error *err)
+{
+	d->t->canonical = false;
+	*out = d->t;
+	return d->t->lineage == NULL ? snap_lineage_new(&d->t->lineage, err) : SNAP_OK;
 }
 
 enum snap_status snap_decoder_salvage(struct snap_decoder *d, struct snap_snapshot **out, struct snap_error *err)

@@ -145,7 +145,30 @@ void snap_snapshot_free(struct snap_snapshot *s)
 	snap_numbers_free(&s->site_size, NULL);
 	for (size_t c = 0; c < SNAP_COLUMNS_MAX; c++)
 		snap_numbers_free(&s->values[c], NULL);
+	snap_lineage_drop(s->lineage);
 	free(s);
+}
+
+enum snap_status snap_lineage_new(struct snap_lineage **out, struct snap_error *err)
+{
+	*out = malloc(sizeof **out);
+	if (*out == NULL)
+		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+	(*out)->holders = 1;
+	return SNAP_OK;
+}
+
+struct snap_lineage *snap_lineage_hold(struct snap_lineage *lineage)
+{
+	if (lineage != NULL)
+		lineage->holders++;
+	return lineage;
+}
+
+void snap_lineage_drop(struct snap_lineage *lineage)
+{
+	if (lineage != NULL && --lineage->holders == 0)
+		free(lineage);
 }
 
 struct snap_text snap_snapshot_string(const struct snap_snapshot *s, uint32_t string)

@@ -62,7 +62,17 @@ struct snap_snapshot {
 
 	int64_t totals[SNAP_COLUMNS_MAX]; /* sums of values; set when ordered */
 	struct snap_budget budget;        /* of all tables above */
+	struct snap_lineage *lineage;     /* of a reader's own tables once they were lent out; else NULL */
 };
+
+/* Says of tables that a series only adds to that they are the same ones: where two snapshots have one lineage,
+ * strings, frames, nodes and stacks that both have bear the same numbers. Who holds it can compare its address. */
+struct snap_lineage {
+	size_t holders;
+};
+enum snap_status snap_lineage_new(struct snap_lineage **out, struct snap_error *err);
+struct snap_lineage *snap_lineage_hold(struct snap_lineage *lineage); /* takes NULL */
+void snap_lineage_drop(struct snap_lineage *lineage); /* takes NULL */
 
 /* An empty snapshot with empty metadata. `limits` may be NULL. */
 enum snap_status snap_snapshot_new(struct snap_snapshot **out, const struct snap_limits *limits,

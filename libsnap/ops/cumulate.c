@@ -11,14 +11,14 @@
 #include "ops/stacks.h"
 
 /* Sums over blocks of depths keep the work for a node below some hundred steps in the deepest of trees. */
-enum { BLOCK = 256, COLUMNS_MAX = 4, LEVELS = SNAP_DEPTH_MAX + 1 };
+enum { BLOCK = 256, LEVELS = SNAP_DEPTH_MAX + 1 };
 
 struct open_node {
 	uint32_t group;
 	uint32_t same_group;           /* depth of the next ancestor of the same group, 0 = none */
 	uint32_t oldest;               /* the least depth at which a window at or below begins */
-	int64_t reaching[COLUMNS_MAX]; /* stacks at or below whose window holds the node */
-	int64_t before[COLUMNS_MAX];   /* what began between same_group and here when the node was opened */
+	int64_t reaching[SNAP_SUMS_MAX]; /* stacks at or below whose window holds the node */
+	int64_t before[SNAP_SUMS_MAX];   /* what began between same_group and here when the node was opened */
 };
 
 struct walk {
@@ -168,7 +168,9 @@ static bool walk_all(struct walk *w, struct snap_stack_walk *stacks, unsigned co
 {
 	if (columns == 2)
 		return once ? walk_forest(w, stacks, 2, true) : walk_forest(w, stacks, 2, false);
-	return once ? walk_forest(w, stacks, 4, true) : walk_forest(w, stacks, 4, false);
+	if (columns == 4)
+		return once ? walk_forest(w, stacks, 4, true) : walk_forest(w, stacks, 4, false);
+	return once ? walk_forest(w, stacks, 8, true) : walk_forest(w, stacks, 8, false);
 }
 
 enum snap_status snap_cumulate(const struct snap_snapshot *s, bool once, struct snap_frame_groups *groups,

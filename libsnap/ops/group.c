@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/index.h"
 #include "ops/cumulate.h"
+#include "ops/estimate.h"
 #include "ops/ranking.h"
 #include "ops/stacks.h"
 
@@ -20,10 +21,10 @@ static enum snap_status out_of_memory(struct snap_error *err)
 	return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 }
 
-/* Blocks, bytes and, in a diff, old_blocks, old_bytes. */
+/* Blocks, bytes and, in a diff, old_blocks, old_bytes; then their variances where there are any. */
 static unsigned columns_of(const struct snap_ranking *r)
 {
-	return r->diff ? 4 : 2;
+	return snap_variances_begin(r->diff) * (r->errors ? 2 : 1);
 }
 
 /* By frames. */
@@ -58,7 +59,7 @@ static inline __attribute__((always_inline)) enum snap_status
 rank_runs(struct snap_ranking *r, unsigned columns, struct snap_error *err)
 {
 	const struct snap_snapshot *s = r->s;
-	int64_t values[4][SNAP_VALUES_CHUNK], sums[4] = {0, 0, 0, 0};
+	int64_t values[SNAP_SUMS_MAX][SNAP_VALUES_CHUNK], sums[SNAP_SUMS_MAX] = {0};
 	const uint32_t *stack = s->site_stack.at, *node = s->stack_node.at, *frames = s->node_frame.at;
 	uint32_t frame = SNAP_NONE;
 	enum snap_status status = SNAP_OK;
@@ -86,7 +87,14 @@ rank_runs(struct snap_ranking *r, unsigned columns, struct snap_error *err)
 
 static enum snap_status rank_lines_or_files(struct snap_ranking *r, struct snap_error *err)
 {
-	return r->diff ? rank_runs(r, 4, err) : rank_runs(r, 2, err);
+	switch (columns_of(r)) {
+	case 2:
+		return rank_runs(r, 2, err);
+	case 4:
+		return rank_runs(r, 4, err);
+	default:
+		return rank_runs(r, SNAP_SUMS_MAX, err);
+	}
 }
 
 /* Writes the group of each frame, and a frame of each group; returns how many groups there are. The frames
@@ -226,7 +234,7 @@ static enum snap_status find_key(struct keyed_sums *k, uint64_t key, size_t *fou
 static enum snap_status add_by_key(struct keyed_sums *k, const struct snap_snapshot *s, bool by_size,
 				   struct snap_error *err)
 {
-	int64_t keys[SNAP_VALUES_CHUNK], values[4][SNAP_VALUES_CHUNK], last = 0;
+	int64_t keys[SNAP_VALUES_CHUNK], values[SNAP_SUMS_MAX][SNAP_VALUES_CHUNK], last = 0;
 	size_t at = 0;
 	enum snap_status status = SNAP_OK;
 	for (size_t begin = 0, sites = s->site_stack.count; begin < sites; begin += SNAP_VALUES_CHUNK) {
@@ -322,9 +330,10 @@ enum snap_status snap_groups_new(struct snap_groups **out, const struct snap_sna
 		.by = options->by,
 		.sort = options->sort == SNAP_SORT_DEFAULT ? by_default : options->sort,
 		.diff = diff,
+		.errors = snap_estimate_has_errors(s),
 		.top = top,
 	};
-	if (!snap_group_row_set(&g->total, s->totals, diff))
+	if (!snap_group_row_set(&g->total, s->totals, diff, g->ranking.errors))
 		status = snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET,
 				   "the difference of the sums does not fit in 63 bits");
 	if (status == SNAP_OK)

@@ -39,7 +39,10 @@ static inline uint32_t snap_stack_oldest(const struct snap_snapshot *s, uint32_t
 	return (uint32_t)s->node_depth.at[s->stack_node.at[stack]] - s->stack_length.at[stack] + 1;
 }
 
-/* Adds the first `columns` (2 or 4) values of each site to the `columns` sums of the group of its stack;
+/* At most blocks, bytes, old_blocks, old_bytes, and their variances. */
+enum { SNAP_SUMS_MAX = 8 };
+
+/* Adds the first `columns` (2, 4 or 8) values of each site to the `columns` sums of the group of its stack;
  * without `group`, of the stack itself. */
 void snap_sum_sites(const struct snap_snapshot *s, const uint32_t *group, unsigned columns, int64_t *sums);
 

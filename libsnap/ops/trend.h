@@ -42,14 +42,21 @@ struct snap_trend_column {
 SNAP_VECTOR(snap_trend_columns, struct snap_trend_column);
 SNAP_VECTOR(snap_trend_points, struct snap_trend_point);
 
+/* What numbers of the snapshot added last, and of all of its lineage, are in the table. */
+struct snap_trend_mapping {
+	struct snap_lineage *lineage; /* or NULL */
+	struct snap_u32s strings, frames;
+	struct snap_u32s rows; /* SNAP_NONE for stacks that had nothing yet */
+};
+
 struct snap_trend_table {
 	struct snap_snapshot *names; /* only strings, frames and roots in the metadata; its budget is for all */
 	struct snap_index strings, frames, rows;
-	struct snap_u64s row_hash;
 	struct snap_u32s row_end; /* where the frames of row i end in `path`; they begin where those before end */
 	struct snap_u32s path;    /* newest first */
 	struct snap_trend_columns columns;
 	struct snap_trend_points points;
+	struct snap_trend_mapping mapping;
 };
 
 enum snap_status snap_trend_table_add(struct snap_trend_table *table, const struct snap_snapshot *s,
@@ -195,6 +202,9 @@ enum snap_status snap_trend_list_rows(const struct snap_trend_blame *b, struct s
 void snap_trend_rows_free(struct snap_trend_rows *list);
 /* Growth over all points. */
 double snap_trend_growth(const struct snap_trend_blame *b, const double *curve);
+/* Half of the 95 % confidence interval of the growth of a curve of bytes, at most: see snap/estimate.h; 0 where
+ * every block was recorded. */
+double snap_trend_growth_error(const struct snap_trend_blame *b, const double *bytes);
 struct snap_trend_fit snap_trend_blame_fit(const struct snap_trend_blame *b, const struct snap_trend_curves *curves,
 					   size_t i);
 /* The largest distance of two curves, each scaled to its growth. */

@@ -39,7 +39,8 @@ enum snap_store_result {
 
 /* Loads a snapshot or a diff, unless one of the same digest is there (snap_snapshot_digest: all that it
  * says, but for history.N and a time that is only the file's). What is of the same process and moment but
- * differs, a filtered copy, begins a series of its own. Columns but blocks, bytes, old_blocks and old_bytes are left out. `options`
+ * differs, a filtered copy, begins a series of its own. What was sampled is loaded as it was counted: estimate
+ * it first (snap/estimate.h). Columns but blocks, bytes, old_blocks and old_bytes are left out. `options`
  * may be NULL. */
 SNAP_API enum snap_status snap_store_load(struct snap_store *store, const struct snap_snapshot *s,
                                           const struct snap_store_options *options, enum snap_store_result *result,
