@@ -86,6 +86,7 @@ units         := $(unit_sources:tests/%.c=$(BUILD)/tests/%)
 fuzzers       := $(fuzz_sources:tests/%.c=$(BUILD)/tests/%)
 aids          := $(aid_sources:tests/%.c=$(BUILD)/tests/%)
 
+front  := $(BUILD)/obj/cmd/frontend.a
 static := $(BUILD)/lib/libsnap.a
 shared := $(BUILD)/lib/libsnap.so.$(VERSION)
 shared_links := $(BUILD)/lib/$(SONAME) $(BUILD)/lib/libsnap.so
@@ -175,8 +176,17 @@ ifeq ($(VARIANT),asan)
   $(fault_objects): includes = -DFAULT_WRAP
 endif
 
-# Linked with the archive: they start faster and run where they are put.
-$(tools): $(BUILD)/bin/%: $(BUILD)/obj/cmd/%.o $(front_objects) $(fault_objects) $(static)
+# An archive, so that a tool has of it, and of the libraries that it needs, only what it calls.
+$(BUILD)/front_sources: FORCE
+	@mkdir -p $(@D)
+	@echo '$(front_sources)' | cmp -s - $@ || echo '$(front_sources)' >$@
+
+$(front): $(front_objects) $(BUILD)/front_sources
+	@rm -f $@
+	$(AR) rcs $@ $(front_objects)
+
+# Linked with the archives: they start faster and run where they are put.
+$(tools): $(BUILD)/bin/%: $(BUILD)/obj/cmd/%.o $(fault_objects) $(front) $(static)
 	@mkdir -p $(@D)
 	$(link) -pie $(fault_flags) -o $@ $^ $(LIBS)
 
