@@ -11,6 +11,7 @@ struct snap_source {
 	struct snap_input *in;
 	struct snap_limits limits;
 	bool over;
+	struct snap_snapshot *lent; /* by snap_source_borrow, where there is no reader */
 };
 
 enum snap_status snap_source_open(struct snap_source **out, struct snap_input *in, const struct snap_limits *limits,
@@ -65,6 +66,17 @@ enum snap_status snap_source_next(struct snap_source *source, struct snap_snapsh
 	return snap_tracemalloc_read(out, source->in, &source->limits, err);
 }
 
+enum snap_status snap_source_borrow(struct snap_source *source, struct snap_snapshot **out,
+                                    struct snap_error *err)
+{
+	if (source->reader != NULL)
+		return snap_reader_borrow(source->reader, out, err);
+	snap_snapshot_free(source->lent);
+	enum snap_status status = snap_source_next(source, &source->lent, err);
+	*out = source->lent;
+	return status;
+}
+
 enum snap_status snap_source_skip(struct snap_source *source, struct snap_error *err)
 {
 	if (source->reader != NULL)
@@ -81,5 +93,6 @@ void snap_source_close(struct snap_source *source)
 		return;
 	snap_reader_close(source->reader);
 	snap_input_close(source->in);
+	snap_snapshot_free(source->lent);
 	free(source);
 }

@@ -169,7 +169,7 @@ static void name_series(void)
 
 /* With the GIL and `busy`. */
 static enum snap_status collect_traces(enum trigger trigger, const char *label, bool collect,
-				       struct snap_builder **builder, struct snap_error *err)
+				       struct snap_builder **builder, struct tracer_copy **rest, struct snap_error *err)
 {
 	static const char *const names[] = {[TRIGGER_CODE] = "code",
 					    [TRIGGER_EXIT] = "exit",
@@ -193,16 +193,22 @@ static enum snap_status collect_traces(enum trigger trigger, const char *label, 
 					  .own_threads = agent.has_thread ? 1 : 0,
 					  .collect = collect || options->collect,
 					  .details = options->details};
-	return snapshot_collect(builder, &occasion, err);
+	return snapshot_collect(builder, rest, &occasion, err);
 }
 
-/* With `busy` and without the GIL. Releases the builder. A fork waits until nothing is allocated any more,
+/* With `busy` and without the GIL. Releases the builder and the rest of what was collected. A fork waits until nothing is allocated any more,
  * but not for the disk. */
-static enum snap_status write_file(struct snap_builder *builder, char path[PATH_MAX], struct snap_error *err)
+static enum snap_status write_file(struct snap_builder *builder, struct tracer_copy *rest, char path[PATH_MAX],
+				   struct snap_error *err)
 {
 	struct snap_snapshot *snapshot = NULL;
+	enum snap_status status = SNAP_OK;
 	gate_enter();
-	enum snap_status status = snap_builder_finish(builder, &snapshot, err);
+	if (rest != NULL)
+		status = tracer_build(rest, builder, err);
+	tracer_free_copy(rest);
+	if (status == SNAP_OK)
+		status = snap_builder_finish(builder, &snapshot, err);
 	if (status == SNAP_OK)
 		status = series_write(&agent.series, snapshot, path, err);
 	snap_snapshot_free(snapshot);
@@ -214,6 +220,7 @@ static enum snap_status write_file(struct snap_builder *builder, char path[PATH_
 void agent_take(enum trigger trigger, const char *label, bool collect, struct agent_result *result)
 {
 	struct snap_builder *builder = NULL;
+	struct tracer_copy *rest = NULL;
 	struct snap_error err = {.status = SNAP_OK};
 	char path[PATH_MAX] = "";
 	*result = (struct agent_result){.written = false};
@@ -234,10 +241,10 @@ void agent_take(enum trigger trigger, const char *label, bool collect, struct ag
 		pthread_mutex_unlock(&agent.busy);
 		return;
 	}
-	enum snap_status status = collect_traces(trigger, label, collect, &builder, &err);
+	enum snap_status status = collect_traces(trigger, label, collect, &builder, &rest, &err);
 	void *state = py.PyEval_SaveThread();
 	if (status == SNAP_OK)
-		status = write_file(builder, path, &err);
+		status = write_file(builder, rest, path, &err);
 	if (status == SNAP_OK) {
 		result->written = true;
 		memcpy(result->path, path, sizeof path);
@@ -620,22 +627,6 @@ static bool register_hooks(py_object *module)
 	return registered && pthread_atfork(NULL, NULL, in_forked_child) == 0;
 }
 
-static bool start_tracing(unsigned frames)
-{
-	py_object *module = py.PyImport_ImportModule("_tracemalloc");
-	py_object *answer = module != NULL ? py.PyObject_CallMethod(module, "is_tracing", NULL) : NULL;
-	bool tracing = answer != NULL && py.PyObject_IsTrue(answer) == 1;
-	if (module != NULL && !tracing) {
-		py_object *started = py.PyObject_CallMethod(module, "start", "I", frames);
-		tracing = started != NULL;
-		py.Py_DecRef(started);
-	}
-	py.PyErr_Clear();
-	py.Py_DecRef(answer);
-	py.Py_DecRef(module);
-	return tracing;
-}
-
 bool agent_start(py_object *module, const struct agent_options *options, const char **why)
 {
 	*why = NULL;
@@ -644,6 +635,7 @@ bool agent_start(py_object *module, const struct agent_options *options, const c
 		return false;
 	}
 	struct descriptor none = {.fd = -1};
+	const char *warning = NULL;
 	if (!agent.has_hooks)
 		agent.listener = agent.wake[0] = agent.wake[1] = none;
 	agent.forked = false;
@@ -667,10 +659,10 @@ bool agent_start(py_object *module, const struct agent_options *options, const c
 		*why = "the hooks at exit and fork cannot be set";
 	else if (options->signal != 0 && !signals_follow(options->signal, notice_signal))
 		*why = "the signal cannot be listened to";
-	else if (!start_tracing(options->frames))
-		*why = "this interpreter has no tracemalloc that can be started";
-	else if (!start_thread())
+	else if (recorder_start(&options->recorder, &warning, why) && !start_thread())
 		*why = "no thread can be started";
+	if (warning != NULL)
+		tell(warning);
 	snapshot_find_roots(&agent.roots);
 	agent.runs = *why == NULL;
 	return agent.runs;
@@ -695,6 +687,7 @@ void agent_stop(enum trigger trigger)
 	agent.paused = false;
 	stop_thread();
 	agent_take(trigger, NULL, false, &result);
+	recorder_stop();
 	agent.runs = false;
 	show_last(trigger);
 }

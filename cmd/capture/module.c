@@ -70,22 +70,24 @@ static py_object *start(py_object *self, py_object *arguments, py_object *keywor
 		    word_limit[] = "limit", word_keep[] = "keep", word_gc[] = "gc",
 		    word_keep_bytes[] = "keep_bytes", word_keep_for[] = "keep_for", word_above[] = "rss_above",
 		    word_step[] = "rss_step", word_ignore[] = "ignore_limit", word_signal[] = "signal",
-		    word_details[] = "details", word_top[] = "top";
+		    word_details[] = "details", word_top[] = "top", word_mode[] = "mode", word_period[] = "period";
 	static char *words[] = {word_folder, word_frames,     word_every,    word_limit, word_keep, word_gc,
 				word_keep_bytes, word_keep_for, word_above, word_step, word_ignore, word_signal,
-				word_details, word_top, NULL};
+				word_details, word_top, word_mode, word_period, NULL};
 	py_object *folder = NULL;
 	long long keep_bytes = 0, rss_above = 0, rss_step = 0;
 	double keep_for = 0;
 	int ignore_limit = 0, details = 0, top = 0;
-	struct agent_options options = {.frames = 10};
+	struct agent_options options = {.folder = NULL};
+	const char *mode = "sampled";
+	long long period = (long long)RECORDER_PERIOD;
 	int frames = 10, limit = 0, keep = 0, collect = 0;
 	char *path;
 	ssize_t size;
-	if (!py.PyArg_ParseTupleAndKeywords(arguments, keywords, "O&|$idiipLdLLpipi:start", words, py.PyUnicode_FSConverter,
+	if (!py.PyArg_ParseTupleAndKeywords(arguments, keywords, "O&|$idiipLdLLpipisL:start", words, py.PyUnicode_FSConverter,
 					    &folder, &frames, &options.every, &limit, &keep, &collect, &keep_bytes,
 					    &keep_for, &rss_above, &rss_step, &ignore_limit, &options.signal,
-					    &details, &top))
+					    &details, &top, &mode, &period))
 		return NULL;
 	const char *why = NULL;
 	if (!python_in_main_interpreter())
@@ -104,9 +106,14 @@ static py_object *start(py_object *self, py_object *arguments, py_object *keywor
 		why = "top is a number of groups";
 	else if (options.signal != 0 && !signals_may_be(options.signal))
 		why = "signal is SIGUSR1, SIGUSR2 or a real-time signal";
+	else if (!recorder_find_mode(mode, &options.recorder.mode))
+		why = "mode is sampled, exact or tracemalloc";
+	else if (period < 1 || (unsigned long long)period > RECORDER_PERIOD_MAX)
+		why = "period is a number of bytes, from 1 to 1 TiB";
 	else if (py.PyBytes_AsStringAndSize(folder, &path, &size) == 0) {
 		options.folder = path;
-		options.frames = (unsigned)frames;
+		options.recorder.frames = (unsigned)frames;
+		options.recorder.period = (uint64_t)period;
 		options.limit = (unsigned)limit;
 		options.keep = (struct retention){.files = (unsigned)keep,
 						  .bytes = (uint64_t)keep_bytes,
@@ -202,7 +209,8 @@ static struct python_method methods[] = {
 	 "not be written.\nThe label goes into the metadata as label.name; gc=True collects garbage first."},
 	{"start", PYTHON_WITH_KEYWORDS(start), PYTHON_VARIABLE | PYTHON_KEYWORDS,
 	 "start(folder, *, frames=10, every=0.0, limit=0, keep=0, gc=False, keep_bytes=0, keep_for=0.0, rss_above=0,\n"
-	 "      rss_step=0, ignore_limit=False, signal=0, details=False, top=0)\n--\n\nBegins a capture into a folder that is there, as the "
+	 "      rss_step=0, ignore_limit=False, signal=0, details=False, top=0, mode='sampled',\n"
+	 "      period=65536)\n--\n\nBegins a capture into a folder that is there, as the "
 	 "options of snaprun(1) do, and returns an\nobject that ends it where it is used in a with statement."},
 	{"stop", stop, PYTHON_NO_ARGUMENTS, "stop()\n--\n\nEnds the capture, with a last snapshot."},
 	{"is_capturable", is_capturable, PYTHON_NO_ARGUMENTS, "Whether this is the main interpreter."},

@@ -36,6 +36,8 @@ def begin():
             details=bool(os.environ.get("SNAPRUN_DETAILS")),
             top=int(os.environ.get("SNAPRUN_TOP") or 0),
             signal=int(os.environ.get("SNAPRUN_SIGNAL") or 0),
+            mode=os.environ.get("SNAPRUN_MODE") or "sampled",
+            period=int(os.environ.get("SNAPRUN_PERIOD") or 65536),
         )
     except Exception:
         if "subinterpreters" in str(sys.exc_info()[1]):

@@ -98,6 +98,8 @@ void operand_close(struct operand_reader *reader)
 	progress_end();
 	snap_source_close(reader->source);
 	reader->source = NULL;
+	snap_snapshot_free(reader->lent);
+	reader->lent = NULL;
 }
 
 static enum snap_status next(struct operand_reader *reader, struct snap_snapshot **out)
@@ -187,6 +189,23 @@ enum snap_status operand_next(struct operand_reader *reader, struct snap_snapsho
 		return SNAP_END;
 	reader->picked = true;
 	return reader->operand->member > 0 ? pick_from_front(reader, out) : pick_from_back(reader, out);
+}
+
+enum snap_status operand_borrow(struct operand_reader *reader, struct snap_snapshot **out)
+{
+	struct snap_error err;
+	enum snap_status status;
+	if (reader->operand->member != 0) {
+		snap_snapshot_free(reader->lent);
+		reader->lent = NULL;
+		status = operand_next(reader, &reader->lent);
+		*out = reader->lent;
+		return status;
+	}
+	status = snap_source_borrow(reader->source, out, &err);
+	if (status < 0)
+		message_error(reader->operand->name, &err);
+	return status;
 }
 
 bool operand_each(const char *argument, bool (*take)(void *context, struct snap_snapshot *snapshot, const char *name),

@@ -31,10 +31,13 @@ struct operand_reader {
 	const struct operand *operand; /* borrowed */
 	struct snap_source *source;
 	bool picked;
+	struct snap_snapshot *lent; /* of FILE@N, by operand_borrow */
 };
 bool operand_open(struct operand_reader *reader, const struct operand *operand);
 /* SNAP_OK with a snapshot that is yours, SNAP_END, or an error that is already told. */
 enum snap_status operand_next(struct operand_reader *reader, struct snap_snapshot **out);
+/* The same with a snapshot that is borrowed until the next call, for what snap_source_borrow says. */
+enum snap_status operand_borrow(struct operand_reader *reader, struct snap_snapshot **out);
 void operand_close(struct operand_reader *reader);
 
 /* Hands the snapshots of an operand over one by one, as long as `take` says true; each is the taker's, and

@@ -34,6 +34,10 @@ struct snap_end snap_decoder_end(const struct snap_decoder *d);
 enum snap_status snap_decoder_take(struct snap_decoder *d, bool keep, struct snap_snapshot **out,
                                    struct snap_error *err);
 
+/* The decoder's own tables after a whole member, borrowed until the next is begun: totals and metadata are set,
+ * but nothing is ordered, and sites, stacks and names that this member does not need may be there. */
+enum snap_status snap_decoder_lend(struct snap_decoder *d, struct snap_snapshot **out, struct snap_error *err);
+
 /* After a failure within a member: what its whole sections hold. SNAP_ERR_TRUNCATED when they do not even
  * hold the metadata. */
 enum snap_status snap_decoder_salvage(struct snap_decoder *d, struct snap_snapshot **out, struct snap_error *err);

@@ -22,6 +22,7 @@ struct snap_reader {
 	enum snap_status over;     /* what every further call comes to, with `why` */
 	struct snap_error why;
 	struct snap_error damage;
+	struct snap_snapshot *lent; /* by snap_reader_borrow, where it is not the decoder's */
 };
 
 bool snap_reader_sniff(const uint8_t *bytes, size_t size)
@@ -35,6 +36,7 @@ void snap_reader_close(struct snap_reader *r)
 		return;
 	snap_sections_free(r->sections);
 	snap_decoder_free(r->decoder);
+	snap_snapshot_free(r->lent);
 	snap_input_close(r->in);
 	free(r);
 }
@@ -201,6 +203,20 @@ enum snap_status snap_reader_next(struct snap_reader *r, struct snap_snapshot **
 {
 	*out = NULL;
 	return next_or_over(r, out, err);
+}
+
+enum snap_status snap_reader_borrow(struct snap_reader *r, struct snap_snapshot **out, struct snap_error *err)
+{
+	*out = NULL;
+	/* What is checked or saved must be a snapshot of its own. */
+	if (r->options.check || r->options.salvage) {
+		snap_snapshot_free(r->lent);
+		enum snap_status status = snap_reader_next(r, &r->lent, err);
+		*out = r->lent;
+		return status;
+	}
+	enum snap_status status = next_or_over(r, NULL, err);
+	return status == SNAP_OK ? snap_decoder_lend(r->decoder, out, err) : status;
 }
 
 enum snap_status snap_reader_skip(struct snap_reader *r, struct snap_error *err)

@@ -62,7 +62,17 @@ struct snap_snapshot {
 
 	int64_t totals[SNAP_COLUMNS_MAX]; /* sums of values; set when ordered */
 	struct snap_budget budget;        /* of all tables above */
+	struct snap_lineage *lineage;     /* of a reader's own tables once they were lent out; else NULL */
 };
+
+/* Says of tables that a series only adds to that they are the same ones: where two snapshots have one lineage,
+ * strings, frames, nodes and stacks that both have bear the same numbers. Who holds it can compare its address. */
+struct snap_lineage {
+	size_t holders;
+};
+enum snap_status snap_lineage_new(struct snap_lineage **out, struct snap_error *err);
+struct snap_lineage *snap_lineage_hold(struct snap_lineage *lineage); /* takes NULL */
+void snap_lineage_drop(struct snap_lineage *lineage); /* takes NULL */
 
 /* An empty snapshot with empty metadata. `limits` may be NULL. */
 enum snap_status snap_snapshot_new(struct snap_snapshot **out, const struct snap_limits *limits,
@@ -100,6 +110,9 @@ static inline int64_t snap_snapshot_predicted(const struct snap_snapshot *s, uin
 #define SNAP_VALUES_CHUNK 1024
 void snap_snapshot_read_values(const struct snap_snapshot *s, uint32_t column, size_t begin, size_t count,
                                int64_t *values);
+/* The same of the first `columns` columns at once. */
+void snap_snapshot_read_columns(const struct snap_snapshot *s, uint32_t columns, size_t begin, size_t count,
+                                int64_t (*values)[SNAP_VALUES_CHUNK]);
 /* The same of what the predictor says. */
 void snap_snapshot_read_predicted(const struct snap_snapshot *s, uint32_t column, size_t begin, size_t count,
                                   int64_t *values);
@@ -160,7 +173,12 @@ struct snap_stack_rule {
 
 /* The rule of section 8: limit is the largest length if any stack is truncated, known if any total is. */
 struct snap_stack_rule snap_snapshot_stack_rule(const struct snap_snapshot *s);
-bool snap_stack_follows(const struct snap_snapshot *s, uint32_t stack, struct snap_stack_rule rule);
+static inline bool snap_stack_follows(const struct snap_snapshot *s, uint32_t stack, struct snap_stack_rule rule)
+{
+	uint32_t depth = s->node_depth.at[s->stack_node.at[stack]];
+	uint32_t length = rule.limit != 0 && depth > rule.limit ? rule.limit : depth;
+	return s->stack_length.at[stack] == length && s->stack_total.at[stack] == (rule.known ? depth : 0);
+}
 
 /* Fills totals; SNAP_ERR_LIMIT when the sum of absolute values of a column leaves 63 bits. */
 enum snap_status snap_snapshot_sum(struct snap_snapshot *s, struct snap_error *err);

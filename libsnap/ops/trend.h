@@ -14,7 +14,7 @@
  * call tree), so that a node stands for one line, or one line as called from another. Each node's curves of
  * bytes and blocks are scored by a logistic function of four features: how much it grew, how well a straight
  * line explains it, how much earlier than evenly the growth came, and by how much shapes of leaks (lines, late
- * starts, squares, lines with a warm-up) fit better than shapes of what is none (constants, steps, curves
+ * starts, squares, lines with a warm-up or a step) fit better than shapes of what is none (constants, steps, curves
  * that saturate). The cut through the tree with the largest score x growth, bottom-up, are the suspects; this
  * is the hierarchical heavy hitter of Cormode et al. (VLDB 2003) with a test of significance in place of a
  * threshold. Sources: slope and interval: Theil (1950), Sen (1968), with the variance corrected for
@@ -42,14 +42,21 @@ struct snap_trend_column {
 SNAP_VECTOR(snap_trend_columns, struct snap_trend_column);
 SNAP_VECTOR(snap_trend_points, struct snap_trend_point);
 
+/* What numbers of the snapshot added last, and of all of its lineage, are in the table. */
+struct snap_trend_mapping {
+	struct snap_lineage *lineage; /* or NULL */
+	struct snap_u32s strings, frames;
+	struct snap_u32s rows; /* SNAP_NONE for stacks that had nothing yet */
+};
+
 struct snap_trend_table {
 	struct snap_snapshot *names; /* only strings, frames and roots in the metadata; its budget is for all */
 	struct snap_index strings, frames, rows;
-	struct snap_u64s row_hash;
 	struct snap_u32s row_end; /* where the frames of row i end in `path`; they begin where those before end */
 	struct snap_u32s path;    /* newest first */
 	struct snap_trend_columns columns;
 	struct snap_trend_points points;
+	struct snap_trend_mapping mapping;
 };
 
 enum snap_status snap_trend_table_add(struct snap_trend_table *table, const struct snap_snapshot *s,
@@ -137,6 +144,9 @@ double snap_trend_drawdown(const double *y, size_t n, size_t *falls);
 
 /* --- blame --- */
 
+/* From this score on it is a leak. */
+#define TREND_LEAK_SCORE 0.28
+
 struct snap_trend_pick {
 	uint32_t node;  /* SNAP_NONE: all rows through `frame` */
 	uint32_t frame; /* that all its rows have */
@@ -162,7 +172,6 @@ struct snap_trend_blame {
 	const struct snap_trend_shapes *shapes;
 	double sample_period;
 	double heap;                   /* mean bytes, without the tracer's */
-	double threshold;              /* of scores */
 	uint32_t *row_pick;            /* which pick a row belongs to, or SNAP_NONE */
 	struct snap_trend_picks picks; /* leaks first, ranked */
 	struct snap_trend_curves curves; /* of the picks */
@@ -195,6 +204,9 @@ enum snap_status snap_trend_list_rows(const struct snap_trend_blame *b, struct s
 void snap_trend_rows_free(struct snap_trend_rows *list);
 /* Growth over all points. */
 double snap_trend_growth(const struct snap_trend_blame *b, const double *curve);
+/* Half of the 95 % confidence interval of the growth of a curve of bytes, at most: see snap/estimate.h; 0 where
+ * every block was recorded. */
+double snap_trend_growth_error(const struct snap_trend_blame *b, const double *bytes);
 struct snap_trend_fit snap_trend_blame_fit(const struct snap_trend_blame *b, const struct snap_trend_curves *curves,
 					   size_t i);
 /* The largest distance of two curves, each scaled to its growth. */

@@ -16,6 +16,8 @@ struct shape {
 	size_t first, count;      /* vectors; the last one is what must go up */
 	double length;            /* of what is new in the last one, before it was made 1 */
 	bool mixed;               /* not only the last one goes up: it must make most of the growth */
+	bool with_step;           /* the first one is a step, which must go up as well */
+	double common;            /* what the last one, before it was made orthogonal, has of the first one */
 };
 SNAP_VECTOR(shape_list, struct shape);
 SNAP_VECTOR(vector_list, double);
@@ -37,9 +39,15 @@ struct snap_trend_shapes {
 /* The part of the growth that a line must make beside a warm-up. */
 #define MIXED_MOST 0.5
 
+/* With few points a fall is a large part of what is known; with more, leaks may have some of noise or work. */
+#define FALLS_WEIGHT_FEW 4
+#define FALLS_WEIGHT     2
+#define FALLS_ALLOWED    .4
+enum { FALLS_POINTS_FEW = 8 };
+
 /* Growth that stops before the end speaks against a leak; with few points that may be chance. */
 #define STOPS_WEIGHT 1.5
-enum { STOPS_POINTS_MIN = 10, STEPS_POINTS_MIN = 10 };
+enum { STOPS_POINTS_MIN = 10, STEPS_POINTS_MIN = 10, TWO_STEPS_POINTS_MIN = 5 };
 
 static double dot(const double *a, const double *b, size_t n)
 {
@@ -86,6 +94,7 @@ static enum snap_status add_shape(struct snap_trend_shapes *s, struct shape shap
 	}
 	for (size_t k = 0; k < count; k++, vectors++) {
 		memcpy(made + vectors * n, curves[k], n * sizeof *made);
+		shape.common = dot(made, curves[k], n);
 		shape.length = orthonormalise(made + vectors * n, n, made, vectors);
 		if (shape.length <= 0)
 			return SNAP_OK;
@@ -144,7 +153,7 @@ static enum snap_status add_others(struct snap_trend_shapes *s, const double *u,
 
 static enum snap_status add_leaks(struct snap_trend_shapes *s, struct snap_error *err)
 {
-	static const double starts[] = {.15, .3, .45, .6};
+	static const double starts[] = {.1, .2, .3, .4, .5, .6, .7};
 	size_t n = s->n;
 	const double *u = s->clock->u, *second = s->clock->second;
 	size_t clocks = s->clock->has_second ? 2 : 1;
@@ -164,14 +173,28 @@ static enum snap_status add_leaks(struct snap_trend_shapes *s, struct snap_error
 				   false, err);
 	if (n < 7)
 		return status;
-	for (size_t k = 0; k < sizeof starts / sizeof *starts && status == SNAP_OK; k++) {
-		for (size_t i = 0; i < n; i++)
-			curve[i] = fmax(u[i] - starts[k], 0);
-		status = add_shape(s,
-				   (struct shape){.kind = SHAPE_LATE, .leak = true, .parameters = 3,
-						  .start = starts[k]},
-				   curves, 1, false, err);
-	}
+	for (size_t c = 0; c < clocks; c++)
+		for (size_t k = 0; k < sizeof starts / sizeof *starts && status == SNAP_OK; k++) {
+			for (size_t i = 0; i < n; i++)
+				curve[i] = fmax(lines[c][i] - starts[k], 0);
+			size_t first = 0;
+			while (lines[c][first] < starts[k])
+				first++;
+			status = add_shape(s,
+					   (struct shape){.kind = SHAPE_LATE, .leak = true, .parameters = 3,
+							  .start = c == 0 ? starts[k] : u[first]},
+					   curves, 1, false, err);
+		}
+	/* A container that leaks doubles its table once, and what leaks may load something as well. */
+	for (size_t c = 0; c < clocks && n >= STEPS_POINTS_MIN; c++)
+		for (size_t step = 1; step < n && status == SNAP_OK; step++) {
+			for (size_t i = 0; i < n; i++)
+				level[i] = i >= step;
+			const double *const both[] = {level, lines[c]};
+			status = add_shape(s, (struct shape){.kind = SHAPE_LINE, .leak = true, .mixed = true,
+							  .with_step = true, .parameters = 4},
+					   both, 2, false, err);
+		}
 	for (size_t c = 0; c < clocks && status == SNAP_OK; c++)
 		for (size_t k = 0; k < EXPONENTIALS && status == SNAP_OK; k++) {
 			make_saturating(k, u, n, level);
@@ -221,6 +244,7 @@ struct features {
 	double line;  /* signed part of the variance that a line explains */
 	double early; /* how far growth runs before an even one */
 	double stops; /* from 0 to 1: how little it grew in the last quarter of the clock */
+	double falls; /* what is taken off the score for its largest fall */
 	struct snap_trend_fit fit;
 };
 
@@ -338,14 +362,17 @@ static struct features look_at(const struct snap_trend_shapes *s, const double *
 	const struct shape *leak = NULL, *other = NULL, *step = NULL;
 	for (size_t k = 0; k < s->shapes.count; k++) {
 		const struct shape *shape = &s->shapes.at[k];
-		double rest = square, up = 0;
+		double rest = square, up = 0, first_up = 0;
 		for (size_t v = 0; v < shape->count; v++) {
 			up = dot(s->vectors.at + shape->first + v * n, centred, n);
+			first_up = v == 0 ? up : first_up;
 			rest -= up * up;
 		}
 		if (shape->leak && up <= 0)
 			continue;
 		if (shape->mixed && up / shape->length < MIXED_MOST * (centred[n - 1] - centred[0]))
+			continue;
+		if (shape->with_step && first_up <= up / shape->length * shape->common)
 			continue;
 		double bic = criterion(rest, shape->parameters, points);
 		if (shape->kind == SHAPE_STEP && shape->count == 1 && bic < best_step) {
@@ -366,7 +393,7 @@ static struct features look_at(const struct snap_trend_shapes *s, const double *
 		if (shape->kind == SHAPE_SQUARE)
 			best_square = fmin(best_square, bic);
 	}
-	if (step != NULL && n >= STEPS_POINTS_MIN) {
+	if (step != NULL && n >= TWO_STEPS_POINTS_MIN) {
 		double bic = criterion(second_step(s, step, centred, step_rest), 5, points);
 		if (bic < best_other) {
 			best_other = bic;
@@ -377,6 +404,9 @@ static struct features look_at(const struct snap_trend_shapes *s, const double *
 	f.stops = n < STOPS_POINTS_MIN ? 0 : stops(y, s->clock->u, n);
 	if (f.stops > 0 && s->clock->has_second)
 		f.stops = fmin(f.stops, stops(y, s->clock->second, n));
+	size_t count;
+	double fall = snap_trend_drawdown(y, n, &count);
+	f.falls = n < FALLS_POINTS_FEW ? FALLS_WEIGHT_FEW * fall : FALLS_WEIGHT * fmax(fall - FALLS_ALLOWED, 0);
 	f.early = earlier_than(y, s->clock->u, n);
 	if (s->clock->has_second)
 		f.early = fmin(f.early, earlier_than(y, s->clock->second, n));
@@ -402,7 +432,7 @@ static double logit(const struct features *f, double growth)
 {
 	double gain = fmax(fmin(f->fit.gain, 10), -10);
 	return 1.0 + 2.2 * growth - 1.3 * log(1.02 - f->line) - 3.2 * f->early + .25 * gain -
-	       STOPS_WEIGHT * f->stops;
+	       STOPS_WEIGHT * f->stops - f->falls;
 }
 
 struct snap_trend_fit snap_trend_fit(const struct snap_trend_shapes *s, const double *bytes,

@@ -18,12 +18,15 @@
 #define ALIKE 0.15      /* median distance of curves */
 #define SPREAD_SCORE 0.6
 #define NEARLY_BEST 0.9
+/* Growth is spread when it is as even as over so many rows: else one of them is to blame, not what calls it. */
+#define SPREAD_EVENLY 5
 enum { PARTS_MIN = 3, ROWS_MIN = 4, ROUNDS = 5, CANDIDATES_MAX = 256 };
 
 struct merge {
 	struct snap_trend_blame *b;
 	size_t frames, n;
 	double *weight;       /* by frame, of one pick */
+	double *square;       /* by frame: sum of squared growths of its rows */
 	uint32_t *parts;      /* by frame: picks that go through it */
 	uint32_t *rows;       /* by frame: that have it */
 	uint32_t *active;     /* by frame: of these, that change */
@@ -176,17 +179,24 @@ static bool is_one(const struct merge *m, uint32_t k, const struct through_list 
 {
 	uint32_t frame = m->list[k];
 	const double *curve = m->curves.bytes + k * m->n;
-	double parts_growth = 0, whole = snap_trend_growth(m->b, curve);
+	double parts_growth = 0, whole = snap_trend_growth(m->b, curve), rest[TREND_POINTS_MAX];
 	size_t parts = 0;
+	memcpy(rest, curve, m->n * sizeof *rest);
 	for (size_t i = 0; i < through->count; i++) {
 		uint32_t p = (uint32_t)through->at[i];
 		if (through->at[i] >> 32 != frame || merged[p] != SNAP_NONE)
 			continue;
-		distances[parts++] = snap_trend_distance(of_picks->bytes + p * m->n, curve, m->n);
+		const double *part = of_picks->bytes + p * m->n;
+		distances[parts++] = snap_trend_distance(part, curve, m->n);
 		parts_growth += m->b->picks.at[p].growth;
+		for (size_t at = 0; at < m->n; at++)
+			rest[at] -= part[at];
 	}
-	if (parts < PARTS_MIN || whole <= 0 || parts_growth < SHARE_LOW * whole || parts_growth > SHARE_HIGH * whole ||
-	    m->fits[k].score < m->b->threshold)
+	if (parts < PARTS_MIN || whole <= 0 || parts_growth > SHARE_HIGH * whole ||
+	    m->fits[k].score < TREND_LEAK_SCORE)
+		return false;
+	/* Parts that are too small to be picks go with it, if they are alike. */
+	if (parts_growth < SHARE_LOW * whole && snap_trend_distance(rest, curve, m->n) > ALIKE)
 		return false;
 	qsort(distances, parts, sizeof *distances, compare_numbers);
 	return distances[parts / 2] <= ALIKE;
@@ -230,7 +240,6 @@ struct candidate {
 	uint32_t number;
 };
 
-/* Frames with few bytes first: the innermost of those that have the same parts. */
 static int compare_candidates(const void *a, const void *b)
 {
 	const struct candidate *x = a, *y = b;
@@ -250,6 +259,7 @@ static enum snap_status merge_parts(struct merge *m, const struct through_list *
 		order[k].bytes = mean_of(m, m->curves.bytes + k * m->n);
 		order[k].number = k;
 	}
+	/* Few bytes first: the innermost of those that have the same parts. */
 	qsort(order, m->count, sizeof *order, compare_candidates);
 	enum snap_status status = SNAP_OK;
 	size_t before = m->b->picks.count;
@@ -323,33 +333,43 @@ static enum snap_status merge_common(struct merge *m, struct snap_error *err)
 }
 
 /* The frames through which rows without a pick grew most. */
-static void list_spread(struct merge *m)
+static enum snap_status list_spread(struct merge *m, struct snap_error *err)
 {
 	struct snap_trend_blame *b = m->b;
 	uint32_t *rows = m->parts; /* of no use any more */
+	size_t found = 0;
+	struct candidate *order = malloc((m->frames + 1) * sizeof *order);
+	if (order == NULL)
+		return out_of_memory(err);
 	forget_seen(m);
 	memset(rows, 0, m->frames * sizeof *rows);
 	memset(m->weight, 0, m->frames * sizeof *m->weight);
+	memset(m->square, 0, m->frames * sizeof *m->square);
 	for (uint32_t row = 0; row < b->table->row_end.count; row++)
 		if (b->row_pick[row] == SNAP_NONE && b->tree->row_node.at[row] != SNAP_NONE) {
 			double grown = snap_trend_row_growth(b, row);
 			FOR_FRAMES(m, row, f)
-				m->weight[f] += grown, rows[f]++;
+				m->weight[f] += grown, m->square[f] += grown * grown, rows[f]++;
 		}
-	m->count = 0;
-	memset(m->candidate, 0xff, m->frames * sizeof *m->candidate);
 	for (uint32_t f = 0; f < m->frames; f++)
-		if (rows[f] >= ROWS_MIN && !snap_trend_is_small(b, m->weight[f]) && m->count < CANDIDATES_MAX) {
-			m->candidate[f] = (uint32_t)m->count;
-			m->list[m->count++] = f;
-		}
+		if (rows[f] >= ROWS_MIN && !snap_trend_is_small(b, m->weight[f]) &&
+		    m->weight[f] * m->weight[f] >= SPREAD_EVENLY * m->square[f])
+			order[found++] = (struct candidate){-m->weight[f], f};
+	qsort(order, found, sizeof *order, compare_candidates);
+	memset(m->candidate, 0xff, m->frames * sizeof *m->candidate);
+	for (m->count = 0; m->count < found && m->count < CANDIDATES_MAX; m->count++) {
+		m->list[m->count] = order[m->count].number;
+		m->candidate[m->list[m->count]] = (uint32_t)m->count;
+	}
+	free(order);
+	return SNAP_OK;
 }
 
 static double worth(const struct merge *m, size_t k)
 {
 	double growth = snap_trend_growth(m->b, m->curves.bytes + k * m->n);
-	double least = fmax(m->b->threshold, SPREAD_SCORE), score = m->fits[k].score;
-	if (score < least || is_everywhere(m, m->list[k], mean_of(m, m->curves.bytes + k * m->n)))
+	double score = m->fits[k].score;
+	if (score < SPREAD_SCORE || is_everywhere(m, m->list[k], mean_of(m, m->curves.bytes + k * m->n)))
 		return 0;
 	return score * score * growth;
 }
@@ -357,8 +377,9 @@ static double worth(const struct merge *m, size_t k)
 static enum snap_status find_spread(struct merge *m, struct snap_error *err)
 {
 	for (unsigned round = 0; round < ROUNDS; round++) {
-		list_spread(m);
-		enum snap_status status = sum_candidates(m, true, err);
+		enum snap_status status = list_spread(m, err);
+		if (status == SNAP_OK)
+			status = sum_candidates(m, true, err);
 		if (status < 0)
 			return status;
 		double best = 0, lightest = INFINITY;
@@ -389,6 +410,7 @@ enum snap_status snap_trend_merge(struct snap_trend_blame *b, struct snap_error 
 		.frames = frames,
 		.n = b->clock->n,
 		.weight = calloc(frames + 1, sizeof *m.weight),
+		.square = calloc(frames + 1, sizeof *m.square),
 		.parts = calloc(frames + 1, sizeof *m.parts),
 		.rows = calloc(frames + 1, sizeof *m.rows),
 		.active = calloc(frames + 1, sizeof *m.active),
@@ -397,7 +419,7 @@ enum snap_status snap_trend_merge(struct snap_trend_blame *b, struct snap_error 
 		.list = calloc(frames + 1, sizeof *m.list),
 	};
 	enum snap_status status = SNAP_OK;
-	if (m.weight == NULL || m.parts == NULL || m.rows == NULL || m.active == NULL || m.seen == NULL ||
+	if (m.weight == NULL || m.square == NULL || m.parts == NULL || m.rows == NULL || m.active == NULL || m.seen == NULL ||
 	    m.candidate == NULL || m.list == NULL)
 		status = out_of_memory(err);
 	if (status == SNAP_OK)
@@ -407,6 +429,7 @@ enum snap_status snap_trend_merge(struct snap_trend_blame *b, struct snap_error 
 	if (status == SNAP_OK)
 		status = find_spread(&m, err);
 	free(m.weight);
+	free(m.square);
 	free(m.parts);
 	free(m.rows);
 	free(m.active);

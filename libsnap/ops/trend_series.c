@@ -1,5 +1,6 @@
 /* Aligns snapshots: each traceback that any of them has is a row. Rows are looked up by the hash of their
- * frames and then compared; a snapshot is forgotten once its sums are in its column. */
+ * frames and then compared, but of snapshots of one lineage each stack only once; a snapshot is forgotten once
+ * its sums are in its column. */
 #include "ops/trend.h"
 
 #include <stdlib.h>
@@ -52,82 +53,78 @@ static enum snap_status intern_frame(struct snap_trend_table *table, uint32_t fi
 	return status;
 }
 
-/* What numbers of a snapshot are in the table. */
-struct mapping {
-	uint32_t *strings, *frames, *rows;
-	uint64_t *hashes;
-	int64_t *sums; /* blocks and bytes of each row */
-};
-
 static enum snap_status map_frames(struct snap_trend_table *table, const struct snap_snapshot *s,
-				   struct mapping *m, struct snap_error *err)
+				   struct snap_error *err)
 {
-	enum snap_status status = SNAP_OK;
-	for (uint32_t i = 0; i < s->text_end.count && status == SNAP_OK; i++)
-		status = intern_string(table, snap_snapshot_string(s, i), &m->strings[i], err);
-	for (uint32_t i = 0; i < s->frame_file.count && status == SNAP_OK; i++) {
-		uint32_t function = s->frame_function.at[i];
-		status = intern_frame(table, m->strings[s->frame_file.at[i]], s->frame_line.at[i],
-				      function == SNAP_NONE ? SNAP_NONE : m->strings[function],
-				      &m->frames[i], err);
+	struct snap_trend_mapping *m = &table->mapping;
+	enum snap_status status = snap_vector_reserve(&m->strings, s->text_end.count, NULL, err);
+	if (status == SNAP_OK)
+		status = snap_vector_reserve(&m->frames, s->frame_file.count, NULL, err);
+	while (m->strings.count < s->text_end.count && status == SNAP_OK) {
+		uint32_t i = (uint32_t)m->strings.count++;
+		status = intern_string(table, snap_snapshot_string(s, i), &m->strings.at[i], err);
+	}
+	while (m->frames.count < s->frame_file.count && status == SNAP_OK) {
+		uint32_t i = (uint32_t)m->frames.count++, function = s->frame_function.at[i];
+		status = intern_frame(table, m->strings.at[s->frame_file.at[i]], s->frame_line.at[i],
+				      function == SNAP_NONE ? SNAP_NONE : m->strings.at[function],
+				      &m->frames.at[i], err);
 	}
 	return status;
 }
 
-static bool row_says(const struct snap_trend_table *table, uint32_t row, const struct snap_snapshot *s,
-		     uint32_t stack, const uint32_t *frames)
-{
-	uint32_t at = snap_trend_row_begin(table, row), length = s->stack_length.at[stack];
-	if (table->row_end.at[row] - at != length)
-		return false;
-	uint32_t node = s->stack_node.at[stack];
-	for (uint32_t i = 0; i < length; i++, node = s->node_parent.at[node])
-		if (table->path.at[at + i] != frames[s->node_frame.at[node]])
-			return false;
-	return true;
-}
-
-static enum snap_status add_row(struct snap_trend_table *table, const struct snap_snapshot *s, uint32_t stack,
-				const struct mapping *m, struct snap_error *err)
+/* The row of a traceback, which may be a new one. */
+static enum snap_status find_row(struct snap_trend_table *table, const struct snap_snapshot *s, uint32_t stack,
+				 uint32_t *row, struct snap_error *err)
 {
 	struct snap_budget *budget = &table->names->budget;
-	size_t length = s->stack_length.at[stack];
-	uint32_t node = s->stack_node.at[stack], row = (uint32_t)table->row_end.count;
-	if (row >= SNAP_ROWS_MAX || table->path.count + length > UINT32_MAX)
-		return snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET, "there are too many different tracebacks");
-	enum snap_status status = snap_vector_reserve(&table->path, table->path.count + length, budget, err);
-	if (status == SNAP_OK)
-		status = snap_index_reserve(&table->rows, budget, err);
-	if (status == SNAP_OK)
-		status = snap_vector_push(&table->row_hash, m->hashes[stack], budget, err);
+	size_t length = s->stack_length.at[stack], at = table->path.count;
+	uint32_t node = s->stack_node.at[stack];
+	const uint64_t step = snap_mix_constant(1);
+	uint64_t hash = length;
+	/* A new row's frames stay behind the others'. */
+	enum snap_status status = snap_vector_reserve(&table->path, at + length, budget, err);
 	if (status < 0)
 		return status;
-	for (size_t i = 0; i < length; i++, node = s->node_parent.at[node])
-		table->path.at[table->path.count++] = m->frames[s->node_frame.at[node]];
-	snap_index_insert(&table->rows, m->hashes[stack], row);
-	return snap_vector_push(&table->row_end, (uint32_t)table->path.count, budget, err);
+	for (size_t i = 0; i < length; i++, node = s->node_parent.at[node]) {
+		uint32_t frame = table->mapping.frames.at[s->node_frame.at[node]];
+		table->path.at[at + i] = frame;
+		hash = (hash + frame) * step;
+	}
+	hash = snap_mix(hash);
+	size_t cursor = snap_index_start(&table->rows, hash);
+	while ((*row = snap_index_next(&table->rows, hash, &cursor)) != SNAP_INDEX_NONE) {
+		uint32_t begin = snap_trend_row_begin(table, *row);
+		if (table->row_end.at[*row] - begin == length &&
+		    memcmp(&table->path.at[begin], &table->path.at[at], length * sizeof *table->path.at) == 0)
+			return SNAP_OK;
+	}
+	*row = (uint32_t)table->row_end.count;
+	if (*row >= SNAP_ROWS_MAX || at + length > UINT32_MAX)
+		return snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET, "there are too many different tracebacks");
+	status = snap_index_reserve(&table->rows, budget, err);
+	if (status == SNAP_OK)
+		status = snap_vector_push(&table->row_end, (uint32_t)(at + length), budget, err);
+	if (status < 0)
+		return status;
+	table->path.count += length;
+	snap_index_insert(&table->rows, hash, *row);
+	return SNAP_OK;
 }
 
-static enum snap_status map_rows(struct snap_trend_table *table, const struct snap_snapshot *s,
-				 struct mapping *m, struct snap_error *err)
+/* Only of stacks that have something: a member of a series lists those of the others as well. */
+static enum snap_status map_rows(struct snap_trend_table *table, const struct snap_snapshot *s, const int64_t *sums,
+				 struct snap_error *err)
 {
-	for (uint32_t i = 0; i < s->stack_node.count; i++) {
-		uint64_t hash = m->hashes[i];
-		size_t cursor = snap_index_start(&table->rows, hash);
-		uint32_t row;
-		do
-			row = snap_index_next(&table->rows, hash, &cursor);
-		while (row != SNAP_INDEX_NONE &&
-		       (table->row_hash.at[row] != hash || !row_says(table, row, s, i, m->frames)));
-		if (row == SNAP_INDEX_NONE) {
-			row = (uint32_t)table->row_end.count;
-			enum snap_status status = add_row(table, s, i, m, err);
-			if (status < 0)
-				return status;
-		}
-		m->rows[i] = row;
-	}
-	return SNAP_OK;
+	struct snap_u32s *rows = &table->mapping.rows;
+	enum snap_status status = snap_vector_reserve(rows, s->stack_node.count, NULL, err);
+	while (rows->count < s->stack_node.count && status == SNAP_OK)
+		rows->at[rows->count++] = SNAP_NONE;
+	for (uint32_t i = 0; i < s->stack_node.count && status == SNAP_OK; i++)
+		if (rows->at[i] == SNAP_NONE &&
+		    (sums[2 * i + SNAP_COLUMN_BLOCKS] != 0 || sums[2 * i + SNAP_COLUMN_BYTES] != 0))
+			status = find_row(table, s, i, &rows->at[i], err);
+	return status;
 }
 
 static enum snap_status add_column(struct snap_trend_table *table, const int64_t *sums, int64_t total,
@@ -153,6 +150,33 @@ static enum snap_status add_column(struct snap_trend_table *table, const int64_t
 	return status;
 }
 
+/* Sums of rows from those of stacks. */
+static enum snap_status add_sums(struct snap_trend_table *table, const struct snap_snapshot *s, const int64_t *sums,
+				 struct snap_error *err)
+{
+	const struct snap_u32s *rows = &table->mapping.rows;
+	int64_t *of_rows = calloc(2 * table->row_end.count + 1, sizeof *of_rows);
+	if (of_rows == NULL)
+		return out_of_memory(err);
+	for (size_t i = 0; i < rows->count; i++) {
+		if (rows->at[i] == SNAP_NONE)
+			continue;
+		int64_t *row = &of_rows[2 * (size_t)rows->at[i]];
+		row[SNAP_COLUMN_BLOCKS] += sums[2 * i + SNAP_COLUMN_BLOCKS];
+		row[SNAP_COLUMN_BYTES] += sums[2 * i + SNAP_COLUMN_BYTES];
+	}
+	enum snap_status status = add_column(table, of_rows, s->totals[SNAP_COLUMN_BYTES], err);
+	free(of_rows);
+	return status;
+}
+
+static void forget_mapping(struct snap_trend_mapping *m)
+{
+	snap_lineage_drop(m->lineage);
+	m->lineage = NULL;
+	m->strings.count = m->frames.count = m->rows.count = 0;
+}
+
 static enum snap_status keep_root(struct snap_trend_table *table, const struct snap_snapshot *s, const char *key,
 				  struct snap_error *err)
 {
@@ -162,46 +186,27 @@ static enum snap_status keep_root(struct snap_trend_table *table, const struct s
 	return snap_meta_set(table->names->meta, key, root, strlen(root), err);
 }
 
-static enum snap_status add_mapped(struct snap_trend_table *table, const struct snap_snapshot *s,
-				   struct mapping *m, struct snap_error *err)
-{
-	enum snap_status status = map_frames(table, s, m, err);
-	if (status == SNAP_OK)
-		status = snap_snapshot_window_hashes(s, m->hashes, err);
-	if (status == SNAP_OK)
-		status = map_rows(table, s, m, err);
-	if (status < 0)
-		return status;
-	m->sums = calloc(2 * table->row_end.count + 1, sizeof *m->sums);
-	if (m->sums == NULL)
-		return out_of_memory(err);
-	snap_sum_sites(s, m->rows, 2, m->sums);
-	return add_column(table, m->sums, s->totals[SNAP_COLUMN_BYTES], err);
-}
-
 enum snap_status snap_trend_table_add(struct snap_trend_table *table, const struct snap_snapshot *s,
 				      struct snap_error *err)
 {
-	struct mapping m = {
-		.strings = malloc((s->text_end.count + 1) * sizeof *m.strings),
-		.frames = malloc((s->frame_file.count + 1) * sizeof *m.frames),
-		.rows = malloc((s->stack_node.count + 1) * sizeof *m.rows),
-		.hashes = malloc((s->stack_node.count + 1) * sizeof *m.hashes),
-	};
-	enum snap_status status = SNAP_OK;
-	if (m.strings == NULL || m.frames == NULL || m.rows == NULL || m.hashes == NULL)
-		status = out_of_memory(err);
-	if (status == SNAP_OK)
-		status = keep_root(table, s, "root.stdlib", err);
+	if (s->lineage == NULL || s->lineage != table->mapping.lineage) {
+		forget_mapping(&table->mapping);
+		table->mapping.lineage = snap_lineage_hold(s->lineage);
+	}
+	int64_t *sums = calloc(2 * s->stack_node.count + 1, sizeof *sums);
+	if (sums == NULL)
+		return out_of_memory(err);
+	snap_sum_sites(s, NULL, 2, sums);
+	enum snap_status status = keep_root(table, s, "root.stdlib", err);
 	if (status == SNAP_OK)
 		status = keep_root(table, s, "root.site", err);
 	if (status == SNAP_OK)
-		status = add_mapped(table, s, &m, err);
-	free(m.strings);
-	free(m.frames);
-	free(m.rows);
-	free(m.hashes);
-	free(m.sums);
+		status = map_frames(table, s, err);
+	if (status == SNAP_OK)
+		status = map_rows(table, s, sums, err);
+	if (status == SNAP_OK)
+		status = add_sums(table, s, sums, err);
+	free(sums);
 	return status;
 }
 
@@ -213,7 +218,10 @@ void snap_trend_table_free(struct snap_trend_table *table)
 	}
 	snap_vector_free(&table->columns, NULL);
 	snap_vector_free(&table->points, NULL);
-	snap_vector_free(&table->row_hash, NULL);
+	forget_mapping(&table->mapping);
+	snap_vector_free(&table->mapping.strings, NULL);
+	snap_vector_free(&table->mapping.frames, NULL);
+	snap_vector_free(&table->mapping.rows, NULL);
 	snap_vector_free(&table->row_end, NULL);
 	snap_vector_free(&table->path, NULL);
 	snap_index_free(&table->strings, &table->names->budget);

@@ -47,7 +47,7 @@ D=$(word "$demo")
 P=$(word "$python")
 
 # -B keeps compiled files out of the source tree.
-serve="$B/snaprun -o $O/snaps -t 25 -n 5 -- $P -B $D/service.py --socket $O/shop.sock"
+serve="$B/snaprun --mode exact -o $O/snaps -t 25 -n 5 -- $P -B $D/service.py --socket $O/shop.sock"
 printf '$ %s &\n' "$serve"
 eval "exec $serve" &
 service=$!

@@ -33,6 +33,7 @@ def sanitizer():
 
 class CaptureCase(ToolCase):
     python = None
+    mode = "exact"  # unless a test's options name another
 
     def setUp(self):
         super().setUp()
@@ -50,7 +51,7 @@ class CaptureCase(ToolCase):
         if program is not None and not isinstance(program, pathlib.Path):
             program = self.write(program)
         command = command or [self.python, "-B", program]
-        return [os.fspath(part) for part in ("snaprun", "-o", self.snaps, *options, "--", *command, *arguments)]
+        return [os.fspath(part) for part in ("snaprun", "-o", self.snaps, "--mode", self.mode, *options, "--", *command, *arguments)]
 
     def capture(self, program, *arguments, options=(), command=None, status=0, out=None, err="", env=None, **more):
         """Runs a program to its end; returns what it printed."""

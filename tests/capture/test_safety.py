@@ -364,7 +364,7 @@ class Safety:
             import snapcapture, tracemalloc
             tracemalloc.stop()
             print(snapcapture.snapshot())
-        """), env=self.clean)
+        """, options=["--mode", "tracemalloc"]), env=self.clean)
         self.assertEqual((result.status, result.out), (0, b"None\n"))
         self.assertRegex(result.err, r"\Asnapcapture\[\d+\]: the program has ended tracemalloc's tracing; the program goes on\n\Z")
 

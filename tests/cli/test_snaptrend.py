@@ -121,6 +121,15 @@ class Reading(TrendCase):
         told = self.ask("all.snap")
         self.assertEqual(told, self.ask(*names))
         self.assertEqual(self.ask("all.snap@1", "all.snap@-1")["snapshots"], 2)
+        # What only other members have does not count, and two series in one file are read on.
+        self.expect("snapcat", "-o", "new.snap", *names[:6])
+        dumps.write(self.folder / "more.pickle", (1, 9, MAIN + " /srv/app/once.py:1"), *sites(6), time=dumps.TIME + 3600)
+        self.expect("snapcat", "-o", "more.snap", "more.pickle", *names[7:])
+        both = self.folder / "both.snap"
+        both.write_bytes((self.folder / "new.snap").read_bytes() + (self.folder / "more.snap").read_bytes())
+        self.assertEqual(self.ask("both.snap"), self.ask(*names[:6], "more.pickle", *names[7:]))
+        self.assertEqual(self.ask("both.snap")["tracebacks"], 5)
+        self.assertEqual(self.ask("more.snap@2", "more.snap@3")["tracebacks"], 4)
 
     def test_processes(self):
         names = self.write(12)

@@ -5,6 +5,7 @@
 #include <snap/diff.h>
 #include <snap/trend.h>
 
+#include "packed.h"
 #include "test.h"
 
 static struct snap_error err;
@@ -166,6 +167,82 @@ TEST(order_of_adding_does_not_matter)
 	}
 	snap_trend_free(a);
 	snap_trend_free(b);
+}
+
+/* A series of the moments from..to-1, to be borrowed from. */
+static struct snap_reader *reader_of(int from, int to, struct packed *packed, const struct snap_reader_options *options)
+{
+	struct snap_snapshot *s[12];
+	struct snap_input *in;
+	struct snap_reader *r;
+	for (int i = from; i < to; i++)
+		s[i - from] = moment(i);
+	*packed = packed_new(s, (size_t)(to - from), 1, true);
+	packed_free_all(s, (size_t)(to - from));
+	CHECK_OK(snap_input_from_memory(&in, packed->bytes, packed->size, &err), &err);
+	CHECK_OK(snap_reader_open(&r, in, options, &err), &err);
+	return r;
+}
+
+static void add_borrowed(struct snap_trend *t, struct snap_reader *r, int i)
+{
+	struct snap_snapshot *s;
+	const struct snap_trend_point point = {.hours = i, .counter = 10.0 * i};
+	if (!CHECK_OK(snap_reader_borrow(r, &s, &err), &err))
+		return;
+	CHECK_OK(snap_trend_add(t, s, &point, &err), &err);
+}
+
+static void check_same(const struct snap_trend *a, const struct snap_trend *b)
+{
+	struct snap_trend_summary x = snap_trend_summary(a), y = snap_trend_summary(b);
+	CHECK_MEM(&x, sizeof x, &y, sizeof y);
+	if (!CHECK_INT(snap_trend_suspects(a), snap_trend_suspects(b)))
+		return;
+	for (size_t i = 0; i < snap_trend_suspects(a); i++) {
+		int64_t series[2][12];
+		snap_trend_series(a, i, series[0], NULL);
+		snap_trend_series(b, i, series[1], NULL);
+		CHECK_MEM(series[0], sizeof series[0], series[1], sizeof series[1]);
+		CHECK_INT(snap_trend_suspect(a, i).verdict, snap_trend_suspect(b, i).verdict);
+		CHECK(snap_trend_suspect(a, i).score == snap_trend_suspect(b, i).score);
+	}
+}
+
+TEST(borrowed_snapshots_say_the_same)
+{
+	struct snap_trend *wanted = judged(NULL, 12, false, 1), *t;
+	const struct snap_reader_options checking = {snap_limits_default(), .check = true};
+	/* In one series, in two whose members come in turns, and with a snapshot of its own between. */
+	for (int way = 0; way < 4; way++) {
+		struct packed p[2];
+		struct snap_reader *first = reader_of(0, way == 0 ? 12 : 6, &p[0], way == 3 ? &checking : NULL);
+		struct snap_reader *second = reader_of(6, 12, &p[1], NULL);
+		CHECK_OK(snap_trend_new(&t, NULL, &err), &err);
+		for (int i = 0; i < 12; i++) {
+			int k = way == 0 ? i : i / 2 + i % 2 * 6;
+			struct snap_snapshot *s;
+			if (way == 2 && i == 4) {
+				CHECK_OK(snap_reader_next(first, &s, &err), &err);
+				const struct snap_trend_point point = {.hours = k, .counter = 10.0 * k};
+				CHECK_OK(snap_trend_add(t, s, &point, &err), &err);
+				snap_snapshot_free(s);
+			} else {
+				add_borrowed(t, way == 0 || i % 2 == 0 ? first : second, k);
+			}
+		}
+		struct snap_snapshot *none;
+		CHECK_INT(snap_reader_borrow(first, &none, &err), SNAP_END);
+		/* The trend goes on without them. */
+		snap_reader_close(first);
+		snap_reader_close(second);
+		free(p[0].bytes);
+		free(p[1].bytes);
+		CHECK_OK(snap_trend_judge(t, &(struct snap_trend_options){.by_counter = false}, &err), &err);
+		check_same(t, wanted);
+		snap_trend_free(t);
+	}
+	snap_trend_free(wanted);
 }
 
 TEST(without_times_there_are_no_rates)

@@ -19,6 +19,9 @@ SNAP_API const char *snap_source_format(const struct snap_source *source);
 /* The next snapshot: yours; free with snap_snapshot_free. SNAP_END behind the last. */
 SNAP_API enum snap_status snap_source_next(struct snap_source *source, struct snap_snapshot **out,
                                            struct snap_error *err);
+/* The next snapshot, borrowed until the next call and only for what snap_reader_borrow says. */
+SNAP_API enum snap_status snap_source_borrow(struct snap_source *source, struct snap_snapshot **out,
+                                             struct snap_error *err);
 /* Reads over the next snapshot. */
 SNAP_API enum snap_status snap_source_skip(struct snap_source *source, struct snap_error *err);
 
