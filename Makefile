@@ -253,8 +253,8 @@ bench: all $(aids)
 	@$(PYTHON) tests/bench/bench_store.py --bin $(BUILD)/bin --aids $(BUILD)/tests/bench --data $(BUILD)/bench
 	@$(PYTHON) tests/bench/bench_trend.py --bin $(BUILD)/bin --aids $(BUILD)/tests/bench --data $(BUILD)/bench
 
-# How well snaptrend finds planted leaks, on seeds that no parameter was chosen on, and those of real programs. LEAKBENCH='--seeds 10000-10199' for
-# all of them; the default takes a minute or two.
+# How well snaptrend finds planted leaks, on seeds that no parameter was chosen on, and those of real programs.
+# LEAKBENCH='--seeds 10000-10199' for all of them; the default takes some minutes.
 leakbench: all $(aids)
 	@$(PYTHON) tests/leakbench/leakbench.py --bin $(BUILD)/bin --writer $(BUILD)/tests/leakbench/write_series $(LEAKBENCH)
 	@$(PYTHON) tests/leakbench/programs.py --bin $(BUILD)/bin
