@@ -3,7 +3,7 @@
 #   make               everything a user needs
 #   make demo          a leaking service and the tools that find its leak; installs what is missing
 #   make check         the fast tests            make test    all tests; installs what is missing
-#   make lint bench leakbench fuzz install uninstall clean
+#   make lint bench bench-capture leakbench fuzz install uninstall clean
 #
 # WERROR=1 makes warnings errors. VARIANT=asan|clang|fuzz|fastfuzz builds another variant in build/VARIANT.
 # CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX and DESTDIR are the user's.
@@ -86,13 +86,14 @@ units         := $(unit_sources:tests/%.c=$(BUILD)/tests/%)
 fuzzers       := $(fuzz_sources:tests/%.c=$(BUILD)/tests/%)
 aids          := $(aid_sources:tests/%.c=$(BUILD)/tests/%)
 
+front  := $(BUILD)/obj/cmd/frontend.a
 static := $(BUILD)/lib/libsnap.a
 shared := $(BUILD)/lib/libsnap.so.$(VERSION)
 shared_links := $(BUILD)/lib/$(SONAME) $(BUILD)/lib/libsnap.so
 sqlite_extension := $(BUILD)/lib/libsnap_sqlite.so
 agent := $(BUILD)/lib/snaptools/snapcapture.so $(BUILD)/lib/snaptools/sitecustomize.py
 
-.PHONY: all test-programs fuzz-programs demo check test lint bench leakbench fuzz install uninstall clean FORCE
+.PHONY: all test-programs fuzz-programs demo check test lint bench bench-capture leakbench fuzz install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
@@ -175,8 +176,17 @@ ifeq ($(VARIANT),asan)
   $(fault_objects): includes = -DFAULT_WRAP
 endif
 
-# Linked with the archive: they start faster and run where they are put.
-$(tools): $(BUILD)/bin/%: $(BUILD)/obj/cmd/%.o $(front_objects) $(fault_objects) $(static)
+# An archive, so that a tool has of it, and of the libraries that it needs, only what it calls.
+$(BUILD)/front_sources: FORCE
+	@mkdir -p $(@D)
+	@echo '$(front_sources)' | cmp -s - $@ || echo '$(front_sources)' >$@
+
+$(front): $(front_objects) $(BUILD)/front_sources
+	@rm -f $@
+	$(AR) rcs $@ $(front_objects)
+
+# Linked with the archives: they start faster and run where they are put.
+$(tools): $(BUILD)/bin/%: $(BUILD)/obj/cmd/%.o $(fault_objects) $(front) $(static)
 	@mkdir -p $(@D)
 	$(link) -pie $(fault_flags) -o $@ $^ $(LIBS)
 
@@ -196,7 +206,9 @@ $(BUILD)/lib/snaptools/sitecustomize.py: cmd/capture/sitecustomize.py
 
 # --- test programs ------------------------------------------------------------------------------
 
-test-programs: $(units) $(aids) $(fuzzers) $(if $(filter asan,$(VARIANT)),,$(BUILD)/tests/fault.so)
+preloaded := $(BUILD)/tests/fault.so $(BUILD)/tests/slow_libc.so
+
+test-programs: $(units) $(aids) $(fuzzers) $(if $(filter asan,$(VARIANT)),,$(preloaded))
 
 # Tests, and programs that tests in Python make use of.
 $(units) $(aids): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(static)
@@ -216,8 +228,10 @@ endif
 fuzz-programs: $(fuzzers)
 
 $(BUILD)/tests/fault.so: $(call object,tests/fault/fault.c)
+$(BUILD)/tests/slow_libc.so: $(call object,tests/capture/slow_libc.c)
+$(preloaded):
 	@mkdir -p $(@D)
-	$(link) -shared -o $@ $^
+	$(link) -shared -pthread -o $@ $^
 
 # --- targets for people -------------------------------------------------------------------------
 
@@ -252,6 +266,15 @@ bench: all $(aids)
 		--decode $(BUILD)/tests/bench/bench_decode $(BENCH)
 	@$(PYTHON) tests/bench/bench_store.py --bin $(BUILD)/bin --aids $(BUILD)/tests/bench --data $(BUILD)/bench
 	@$(PYTHON) tests/bench/bench_trend.py --bin $(BUILD)/bin --aids $(BUILD)/tests/bench --data $(BUILD)/bench
+
+# Capture in each mode against the program alone and tracemalloc. BENCH_CAPTURE='--only trees --runs 3' for less.
+$(BUILD)/tests/bench/forward_hooks.so: $(call object,tests/bench/capture/forward_hooks.c)
+	@mkdir -p $(@D)
+	$(link) -shared -o $@ $^ -ldl
+
+bench-capture: all $(aids) $(BUILD)/tests/bench/forward_hooks.so
+	@$(PYTHON) tests/bench/bench_capture.py --bin $(BUILD)/bin --data $(BUILD)/bench-capture \
+		--hooks $(BUILD)/tests/bench/forward_hooks.so --measure $(BUILD)/tests/bench/measure $(BENCH_CAPTURE)
 
 # How well snaptrend finds planted leaks, on seeds that no parameter was chosen on, and those of real programs.
 # LEAKBENCH='--seeds 10000-10199' for all of them; the default takes some minutes.

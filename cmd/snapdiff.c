@@ -1,5 +1,6 @@
 /* snapdiff: what changed from one snapshot to another, as a snapshot that holds both. */
 #include <snap/diff.h>
+#include <snap/estimate.h>
 
 #include "frontend/messages.h"
 #include "frontend/numbers.h"
@@ -76,19 +77,34 @@ static bool write_diff(const struct options *options, struct snap_snapshot *diff
 	return written;
 }
 
-static bool grew_too_much(const struct options *options, const struct snap_snapshot *diff)
+/* The total growth. What was sampled is estimated for it. */
+static bool growth_of(struct snap_snapshot *diff, int64_t *growth)
 {
 	enum { BYTES = 1, OLD_BYTES = 3 }; /* columns, see snap/snapshot.h */
-	int64_t bytes = snap_snapshot_total(diff, BYTES), old_bytes = snap_snapshot_total(diff, OLD_BYTES),
-		growth;
-	if (__builtin_sub_overflow(bytes, old_bytes, &growth))
-		growth = bytes > old_bytes ? INT64_MAX : INT64_MIN;
-	if (!options->has_limit || growth <= options->limit)
+	struct snap_error err;
+	if (snap_estimate(diff, &err) < 0) {
+		message_error(NULL, &err);
 		return false;
+	}
+	int64_t bytes = snap_snapshot_total(diff, BYTES), old_bytes = snap_snapshot_total(diff, OLD_BYTES);
+	if (__builtin_sub_overflow(bytes, old_bytes, growth))
+		*growth = bytes > old_bytes ? INT64_MAX : INT64_MIN;
+	return true;
+}
+
+static enum tool_exit judge(const struct options *options, struct snap_snapshot *diff)
+{
+	int64_t growth;
+	if (!options->has_limit)
+		return TOOL_DONE;
+	if (!growth_of(diff, &growth))
+		return TOOL_FAILED;
+	if (growth <= options->limit)
+		return TOOL_DONE;
 	char grown[NUMBER_SIZE], limit[NUMBER_SIZE];
 	message_note(NULL, "grown by %s, more than %s", number_size(grown, (double)growth, false),
 		     number_size(limit, (double)options->limit, false));
-	return true;
+	return TOOL_CONDITION;
 }
 
 int main(int argc, char **argv)
@@ -105,7 +121,7 @@ int main(int argc, char **argv)
 	struct snap_snapshot *diff;
 	if (diff_sides(operands, count, &diff)) {
 		if (write_diff(&options, diff))
-			status = grew_too_much(&options, diff) ? TOOL_CONDITION : TOOL_DONE;
+			status = judge(&options, diff);
 		snap_snapshot_free(diff);
 	}
 	return tool_finish(status);

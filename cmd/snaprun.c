@@ -19,8 +19,8 @@ static const struct tool tool = {
 	.name = "snaprun",
 	.operands = "-o DIR [--] COMMAND [ARGUMENT]...",
 	.purpose = "Runs a program and leaves heap snapshots of each CPython process of it in DIR.",
-	.options = (const int[]){OPTION_OUTPUT, OPTION_FRAMES, OPTION_EVERY, OPTION_SNAPSHOTS, OPTION_KEEP, OPTION_GC,
-				 0},
+	.options = (const int[]){OPTION_OUTPUT, OPTION_MODE, OPTION_FRAMES, OPTION_EVERY, OPTION_SNAPSHOTS,
+				 OPTION_KEEP, OPTION_GC, 0},
 	.words = (const struct tool_words[]){{OPTION_OUTPUT, "DIR", "write snapshots into DIR, which is made"},
 					     {OPTION_FRAMES, "N", "newest frames kept of a traceback (10)"},
 					     {0, NULL, NULL}},
@@ -30,6 +30,8 @@ static const struct tool tool = {
 };
 
 enum { COMMAND_NOT_FOUND = 127, COMMAND_REFUSED = 126, FRAMES_MAX = 65535 };
+
+#define PERIOD_MAX (UINT64_C(1) << 40)
 
 static void set(const char *name, const char *value)
 {
@@ -44,6 +46,25 @@ static void set_number(const char *name, uint64_t number)
 	char text[32];
 	snprintf(text, sizeof text, "%" PRIu64, number);
 	set(name, number > 0 ? text : NULL);
+}
+
+/* The mode, and bytes between samples where it says so. */
+static void set_mode(const char *argument)
+{
+	static const char *const names[] = {"sampled", "exact", "tracemalloc"};
+	static const char with_period[] = "sampled=";
+	size_t size = sizeof with_period - 1;
+	uint64_t period = 0;
+	const char *name = names[0];
+	if (argument != NULL && strncmp(argument, with_period, size) == 0) {
+		period = (uint64_t)option_size(OPTION_MODE, argument + size);
+		if (period < 1 || period > PERIOD_MAX)
+			message_usage("--mode sampled=SIZE takes a size from 1 to 1TiB");
+	} else if (argument != NULL) {
+		name = names[option_choice(OPTION_MODE, argument, names, sizeof names / sizeof *names)];
+	}
+	set("SNAPRUN_MODE", name);
+	set_number("SNAPRUN_PERIOD", period);
 }
 
 /* DIR, made if it is not there, as every process will find it. */
@@ -110,13 +131,16 @@ int main(int argc, char **argv)
 {
 	/* Not tool_start: standard streams and SIGPIPE are to reach the command as they are. */
 	message_start(tool.name);
-	const char *folder = NULL, *argument;
+	const char *folder = NULL, *mode = NULL, *argument;
 	uint64_t frames = 0, every_ms = 0, limit = 0, keep = 0;
 	bool collect = false;
 	for (int option; (option = option_next(&tool, argc, argv, &argument)) != OPTION_DONE;) {
 		switch (option) {
 		case OPTION_OUTPUT:
 			folder = argument;
+			break;
+		case OPTION_MODE:
+			mode = argument;
 			break;
 		case OPTION_FRAMES:
 			frames = option_count(option, argument, 1, FRAMES_MAX);
@@ -143,6 +167,7 @@ int main(int argc, char **argv)
 		message_usage("a command is needed");
 	set_folder(folder);
 	set_python_path();
+	set_mode(mode);
 	set_number("SNAPRUN_FRAMES", frames);
 	set_number("SNAPRUN_EVERY", every_ms);
 	set_number("SNAPRUN_LIMIT", limit);

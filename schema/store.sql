@@ -51,8 +51,9 @@ CREATE TABLE meta (
 CREATE TABLE file (
 	id      INTEGER PRIMARY KEY,
 	path    TEXT NOT NULL, -- with U+FFFD for what is not UTF-8
-	package TEXT NOT NULL, -- what is installed in site-packages or dist-packages by its name there, '(stdlib)'
-	                       -- for the standard library, else the folder of the file
+	package TEXT NOT NULL, -- what is installed in site-packages, dist-packages or the metadata's root.site by its
+	                       -- name there, '(stdlib)' for the standard library (also by root.stdlib), else the
+	                       -- folder of the file; of several snapshots the last that names such roots decides
 	raw     BLOB           -- the bytes of the name where it is not UTF-8, else NULL
 ) STRICT;
 CREATE INDEX file_path ON file(path);
@@ -289,25 +290,28 @@ CROSS JOIN line l ON l.id = g.line CROSS JOIN file f ON f.id = l.file
 LEFT JOIN line_total a ON a.snapshot = p.first AND a.line = g.line
 LEFT JOIN line_total z ON z.snapshot = p.last AND z.line = g.line;
 
--- The same for each traceback, with its text.
+-- The same for each traceback, with its text. All but first and last is found out row by row: asked for the few that
+-- grew most, it is soon there.
 CREATE VIEW growth_traceback AS
-SELECT g.process, g.first_bytes, g.last_bytes, g.last_bytes - g.first_bytes AS growth_bytes, g.bytes_per_hour,
-	g.steps_up, g.steps, b.frames, b.traceback, g.node
-FROM (
-	SELECT p.process, t.node, max(CASE t.position WHEN 1 THEN t.bytes ELSE 0 END) AS first_bytes,
-		max(CASE t.position WHEN p.snapshots THEN t.bytes ELSE 0 END) AS last_bytes,
-		CASE p.timed WHEN p.snapshots THEN round((p.timed * sum(t.hours * t.bytes) - p.h * total(t.bytes)) /
-			nullif(p.timed * p.hh - p.h * p.h, 0)) END AS bytes_per_hour,
-		sum(t.position > 1 AND t.bytes > CASE t.before WHEN t.position - 1 THEN t.bytes_before ELSE 0 END) AS steps_up,
-		p.snapshots - 1 AS steps
-	FROM span p CROSS JOIN (
-		SELECT process, node, position, hours, bytes, lag(position) OVER earlier AS before,
-			lag(bytes) OVER earlier AS bytes_before
-		FROM (SELECT e.process, t.node, e.position, e.hours, sum(t.bytes) AS bytes
-			FROM series e CROSS JOIN site t ON t.snapshot = e.snapshot
-			GROUP BY e.process, t.node, e.position)
-		WINDOW earlier AS (PARTITION BY process, node ORDER BY position)) t ON t.process = p.process
-	GROUP BY p.process, t.node) g
+WITH e AS MATERIALIZED (SELECT * FROM series)
+SELECT p.process,
+	(SELECT ifnull(sum(bytes), 0) FROM site WHERE snapshot = p.first AND node = g.node) AS first_bytes,
+	(SELECT ifnull(sum(bytes), 0) FROM site WHERE snapshot = p.last AND node = g.node) AS last_bytes,
+	(SELECT ifnull(sum(bytes), 0) FROM site WHERE snapshot = p.last AND node = g.node) -
+		(SELECT ifnull(sum(bytes), 0) FROM site WHERE snapshot = p.first AND node = g.node) AS growth_bytes,
+	CASE p.timed WHEN p.snapshots THEN (
+		SELECT round((p.timed * sum(e.hours * t.bytes) - p.h * total(t.bytes)) / nullif(p.timed * p.hh - p.h * p.h, 0))
+		FROM e CROSS JOIN site t ON t.snapshot = e.snapshot AND t.node = g.node
+		WHERE e.process = p.process) END AS bytes_per_hour,
+	(SELECT count(*) FROM e
+		WHERE e.process = p.process AND e.previous IS NOT NULL
+		AND (SELECT ifnull(sum(bytes), 0) FROM site WHERE snapshot = e.snapshot AND node = g.node) >
+			(SELECT ifnull(sum(bytes), 0) FROM site WHERE snapshot = e.previous AND node = g.node)) AS steps_up,
+	p.snapshots - 1 AS steps, b.frames, b.traceback, g.node
+FROM span p CROSS JOIN (
+	SELECT DISTINCT s.process, t.node
+	FROM snapshot s CROSS JOIN site t ON t.snapshot = s.id
+	WHERE s.kind = 'snapshot') g ON g.process = p.process
 CROSS JOIN traceback b ON b.node = g.node;
 
 -- Lines that grew in most of the steps of a series, largest first.

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "descriptors.h"
+#include "gate.h"
 #include "process.h"
 #include "requests.h"
 #include "series.h"
@@ -159,7 +160,7 @@ static void name_series(void)
 
 /* With the GIL and `busy`. */
 static enum snap_status collect_traces(enum trigger trigger, const char *label, bool collect,
-				       struct snap_builder **builder, struct snap_error *err)
+				       struct snap_builder **builder, struct tracer_copy **rest, struct snap_error *err)
 {
 	static const char *const names[] = {[TRIGGER_CODE] = "code",
 					    [TRIGGER_EXIT] = "exit",
@@ -178,23 +179,28 @@ static enum snap_status collect_traces(enum trigger trigger, const char *label, 
 					  .generation = agent.generation,
 					  .own_threads = agent.has_thread ? 1 : 0,
 					  .collect = collect || options->collect};
-	return snapshot_collect(builder, &occasion, err);
+	return snapshot_collect(builder, rest, &occasion, err);
 }
 
-/* With `busy` and without the GIL. */
+/* With `busy` and without the GIL. Releases the builder. A fork waits until nothing is allocated any more,
+ * but not for the disk. */
 static enum snap_status write_file(struct snap_builder *builder, char path[PATH_MAX], struct snap_error *err)
 {
 	struct snap_snapshot *snapshot = NULL;
+	gate_enter();
 	enum snap_status status = snap_builder_finish(builder, &snapshot, err);
 	if (status == SNAP_OK)
 		status = series_write(&agent.series, snapshot, path, err);
 	snap_snapshot_free(snapshot);
-	return status;
+	snap_builder_free(builder);
+	gate_leave();
+	return status == SNAP_OK ? series_publish(&agent.series, path, err) : status;
 }
 
 void agent_take(enum trigger trigger, const char *label, bool collect, struct agent_result *result)
 {
 	struct snap_builder *builder = NULL;
+	struct tracer_copy *rest = NULL;
 	struct snap_error err = {.status = SNAP_OK};
 	char path[PATH_MAX] = "";
 	*result = (struct agent_result){.written = false};
@@ -215,11 +221,13 @@ void agent_take(enum trigger trigger, const char *label, bool collect, struct ag
 		pthread_mutex_unlock(&agent.busy);
 		return;
 	}
-	enum snap_status status = collect_traces(trigger, label, collect, &builder, &err);
+	enum snap_status status = collect_traces(trigger, label, collect, &builder, &rest, &err);
 	void *state = py.PyEval_SaveThread();
+	if (status == SNAP_OK && rest != NULL)
+		status = tracer_build(rest, builder, &err);
+	tracer_free_copy(rest);
 	if (status == SNAP_OK)
 		status = write_file(builder, path, &err);
-	snap_builder_free(builder);
 	if (status == SNAP_OK) {
 		result->written = true;
 		memcpy(result->path, path, sizeof path);
@@ -250,16 +258,29 @@ static int64_t next_time(void)
 	return now_ms() + (int64_t)(agent.options.every * 1000 * (0.9 + 0.2 * (double)random / UINT32_MAX));
 }
 
+/* … and releases it when it has let go of that. */
+static void end_with_python(int state)
+{
+	void *own = py.PyEval_SaveThread();
+	gate_enter();
+	py.PyEval_RestoreThread(own);
+	py.PyGILState_Release(state);
+	gate_leave();
+}
+
 static void take_from_thread(unsigned number, enum trigger trigger, bool collect, struct agent_result *result)
 {
 	*result = (struct agent_result){.why = "the program is about to fork or to end"};
 	if (atomic_load(&agent.wanted) != number || !py.Py_IsInitialized() || py.is_finalizing())
 		return;
 	atomic_store(&agent.thread_works, true);
+	/* Python allocates what it remembers of a thread before it has the GIL. */
+	gate_enter();
 	int state = py.PyGILState_Ensure();
+	gate_leave();
 	if (atomic_load(&agent.wanted) == number)
 		agent_take(trigger, NULL, collect, result);
-	py.PyGILState_Release(state);
+	end_with_python(state);
 	atomic_store(&agent.thread_works, false);
 }
 
@@ -324,8 +345,11 @@ static void accept_request(unsigned number)
 /* The program may have closed it with all it did not know. */
 static void listen_again(void)
 {
-	if (!descriptor_is_ours(&agent.listener))
-		agent.listener = descriptor_new(requests_listen(agent.socket_path));
+	if (descriptor_is_ours(&agent.listener))
+		return;
+	gate_enter();
+	agent.listener = descriptor_new(requests_listen(agent.socket_path));
+	gate_leave();
 }
 
 static void sleep_until(unsigned number, int64_t when)
@@ -424,6 +448,7 @@ static void stop_thread(void)
 /* Of the system: the child has only the thread that forked, and may exec at once. */
 static void in_forked_child(void)
 {
+	gate_reset();
 	if (agent.series.fd >= 0)
 		close(agent.series.fd);
 	agent.series.fd = -1;
@@ -452,6 +477,9 @@ void agent_before_fork(void)
 {
 	if (agent.runs && agent.has_thread && !atomic_load(&agent.thread_works) && descriptor_is_ours(&agent.wake[1]))
 		agent.paused = end_thread();
+	void *state = py.PyEval_SaveThread();
+	gate_close();
+	py.PyEval_RestoreThread(state);
 }
 
 static int go_on(void *nothing)
@@ -468,6 +496,9 @@ static int go_on(void *nothing)
 void agent_after_fork_in_parent(void)
 {
 	bool is_main = (pid_t)syscall(SYS_gettid) == getpid();
+	void *state = py.PyEval_SaveThread();
+	gate_open();
+	py.PyEval_RestoreThread(state);
 	if (agent.paused && (!is_main || py.Py_AddPendingCall(go_on, NULL) < 0))
 		go_on(NULL);
 }
@@ -524,22 +555,6 @@ static bool register_hooks(py_object *module)
 	return registered && pthread_atfork(NULL, NULL, in_forked_child) == 0;
 }
 
-static bool start_tracing(unsigned frames)
-{
-	py_object *module = py.PyImport_ImportModule("_tracemalloc");
-	py_object *answer = module != NULL ? py.PyObject_CallMethod(module, "is_tracing", NULL) : NULL;
-	bool tracing = answer != NULL && py.PyObject_IsTrue(answer) == 1;
-	if (module != NULL && !tracing) {
-		py_object *started = py.PyObject_CallMethod(module, "start", "I", frames);
-		tracing = started != NULL;
-		py.Py_DecRef(started);
-	}
-	py.PyErr_Clear();
-	py.Py_DecRef(answer);
-	py.Py_DecRef(module);
-	return tracing;
-}
-
 bool agent_start(py_object *module, const struct agent_options *options, const char **why)
 {
 	*why = NULL;
@@ -548,6 +563,7 @@ bool agent_start(py_object *module, const struct agent_options *options, const c
 		return false;
 	}
 	struct descriptor none = {.fd = -1};
+	const char *warning = NULL;
 	if (!agent.has_hooks)
 		agent.listener = agent.wake[0] = agent.wake[1] = none;
 	agent.forked = false;
@@ -561,14 +577,16 @@ bool agent_start(py_object *module, const struct agent_options *options, const c
 		*why = "the folder for the snapshots is not there";
 		return false;
 	}
-	if (!agent.has_hooks)
+	if (!agent.has_hooks) {
+		gate_reset();
 		agent.has_hooks = register_hooks(module);
+	}
 	if (!agent.has_hooks)
 		*why = "the hooks at exit and fork cannot be set";
-	else if (!start_tracing(options->frames))
-		*why = "this interpreter has no tracemalloc that can be started";
-	else if (!start_thread())
+	else if (recorder_start(&options->recorder, &warning, why) && !start_thread())
 		*why = "no thread can be started";
+	if (warning != NULL)
+		tell(warning);
 	snapshot_find_roots(&agent.roots);
 	agent.runs = *why == NULL;
 	return agent.runs;
@@ -583,5 +601,6 @@ void agent_stop(enum trigger trigger)
 	agent.paused = false;
 	stop_thread();
 	agent_take(trigger, NULL, false, &result);
+	recorder_stop();
 	agent.runs = false;
 }

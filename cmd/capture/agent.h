@@ -8,12 +8,13 @@
 #include <stdint.h>
 
 #include "python_api.h"
+#include "recorder.h"
 
 enum trigger { TRIGGER_CODE, TRIGGER_EXIT, TRIGGER_INTERVAL, TRIGGER_REQUEST };
 
 struct agent_options {
 	const char *folder;
-	unsigned frames;   /* for tracemalloc, unless the program traces already */
+	struct recorder_options recorder;
 	double every;      /* seconds between snapshots; 0 = none at intervals */
 	unsigned limit;    /* snapshots at most; 0 = any number */
 	unsigned keep;     /* files to keep at most, 2 or more; 0 = all */
@@ -37,7 +38,7 @@ bool agent_start(py_object *module, const struct agent_options *options, const c
 /* Takes a snapshot. `label` may be NULL. May let other threads run. */
 void agent_take(enum trigger trigger, const char *label, bool collect, struct agent_result *result);
 
-/* Ends the series, with a last snapshot. Tracing goes on: to end it is dear, and not safe before 3.13.2. */
+/* Ends the series, with a last snapshot. */
 void agent_stop(enum trigger trigger);
 
 /* Around a fork that Python knows of; the child begins a series of its own. */

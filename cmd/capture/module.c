@@ -66,15 +66,19 @@ static struct python_method capture_methods[] = {
 static py_object *start(py_object *self, py_object *arguments, py_object *keywords)
 {
 	static char word_folder[] = "folder", word_frames[] = "frames", word_every[] = "every",
-		    word_limit[] = "limit", word_keep[] = "keep", word_gc[] = "gc";
-	static char *words[] = {word_folder, word_frames, word_every, word_limit, word_keep, word_gc, NULL};
+		    word_limit[] = "limit", word_keep[] = "keep", word_gc[] = "gc", word_mode[] = "mode",
+		    word_period[] = "period";
+	static char *words[] = {word_folder, word_frames, word_every, word_limit, word_keep,
+				word_gc,     word_mode,	  word_period, NULL};
 	py_object *folder = NULL;
-	struct agent_options options = {.frames = 10};
+	struct agent_options options = {.folder = NULL};
+	const char *mode = "sampled";
+	long long period = (long long)RECORDER_PERIOD;
 	int frames = 10, limit = 0, keep = 0, collect = 0;
 	char *path;
 	ssize_t size;
-	if (!py.PyArg_ParseTupleAndKeywords(arguments, keywords, "O&|$idiip:start", words, py.PyUnicode_FSConverter,
-					    &folder, &frames, &options.every, &limit, &keep, &collect))
+	if (!py.PyArg_ParseTupleAndKeywords(arguments, keywords, "O&|$idiipsL:start", words, py.PyUnicode_FSConverter,
+					    &folder, &frames, &options.every, &limit, &keep, &collect, &mode, &period))
 		return NULL;
 	const char *why = NULL;
 	if (!python_in_main_interpreter())
@@ -85,9 +89,14 @@ static py_object *start(py_object *self, py_object *arguments, py_object *keywor
 		why = "every is a number of seconds";
 	else if (limit < 0 || keep < 0 || keep == 1)
 		why = "limit is a number of snapshots, and keep a number from 2";
+	else if (!recorder_find_mode(mode, &options.recorder.mode))
+		why = "mode is sampled, exact or tracemalloc";
+	else if (period < 1 || (unsigned long long)period > RECORDER_PERIOD_MAX)
+		why = "period is a number of bytes, from 1 to 1 TiB";
 	else if (py.PyBytes_AsStringAndSize(folder, &path, &size) == 0) {
 		options.folder = path;
-		options.frames = (unsigned)frames;
+		options.recorder.frames = (unsigned)frames;
+		options.recorder.period = (uint64_t)period;
 		options.limit = (unsigned)limit;
 		options.keep = (unsigned)keep;
 		options.collect = collect != 0;
@@ -175,7 +184,7 @@ static struct python_method methods[] = {
 	 "snapshot(label=None, gc=False)\n--\n\nTakes a snapshot and returns the path of its file, or None if it could "
 	 "not be written.\nThe label goes into the metadata as label.name; gc=True collects garbage first."},
 	{"start", PYTHON_WITH_KEYWORDS(start), PYTHON_VARIABLE | PYTHON_KEYWORDS,
-	 "start(folder, *, frames=10, every=0.0, limit=0, keep=0, gc=False)\n--\n\nBegins a capture into a folder that "
+	 "start(folder, *, frames=10, every=0.0, limit=0, keep=0, gc=False, mode='sampled', period=65536)\n--\n\nBegins a capture into a folder that "
 	 "is there, as the options of snaprun(1) do, and returns an\nobject that ends it where it is used in a with "
 	 "statement."},
 	{"stop", stop, PYTHON_NO_ARGUMENTS, "stop()\n--\n\nEnds the capture, with a last snapshot."},

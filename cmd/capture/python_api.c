@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <snap/snapshot.h>
+
 struct python py;
 
 /* What a module and a class are described by, as 3.8 and later lay it out in every build with a GIL. */
@@ -71,6 +73,8 @@ bool python_load(const char **why)
 		*why = "this interpreter is too old: CPython 3.8 or later is needed";
 	if (!look_up(&py.is_finalizing, "Py_IsFinalizing") && !look_up(&py.is_finalizing, "_Py_IsFinalizing"))
 		*why = "this interpreter does not tell whether it is about to end";
+	look_up(&py.set_reference_tracer, "PyRefTracer_SetTracer");
+	look_up(&py.get_reference_tracer, "PyRefTracer_GetTracer");
 	if (py.none == NULL || py.runtime_error == NULL || py.import_error == NULL)
 		*why = "this interpreter is not CPython as we know it";
 	/* There objects are laid out in another way. */
@@ -182,6 +186,41 @@ py_object *python_text(py_object *object, const char **text, size_t *size)
 	py.Py_DecRef(encoded);
 	py.PyErr_Clear();
 	return NULL;
+}
+
+static size_t put_character(uint32_t c, char bytes[4])
+{
+	size_t size = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+	static const uint8_t first[] = {0, 0, 0xc0, 0xe0, 0xf0};
+	for (size_t i = size; i-- > 1; c >>= 6)
+		bytes[i] = (char)(0x80 | (c & 0x3f));
+	bytes[0] = (char)(first[size] | c);
+	return size;
+}
+
+size_t python_copy_text(py_object *object, char *to)
+{
+	ssize_t length = py.PyUnicode_GetLength(object);
+	size_t size = 0;
+	bool readable = true;
+	for (ssize_t i = 0; i < length && readable; i++) {
+		uint32_t c = py.PyUnicode_ReadChar(object, i);
+		char bytes[4];
+		size += put_character(c, bytes);
+		readable = c != 0 && size <= SNAP_STRING_MAX;
+	}
+	if (!readable) {
+		if (to != NULL)
+			memcpy(to, PYTHON_UNREADABLE, sizeof PYTHON_UNREADABLE - 1);
+		return sizeof PYTHON_UNREADABLE - 1;
+	}
+	for (ssize_t i = 0; to != NULL && i < length; i++) {
+		char bytes[4];
+		size_t n = put_character(py.PyUnicode_ReadChar(object, i), bytes);
+		memcpy(to, bytes, n);
+		to += n;
+	}
+	return size;
 }
 
 static bool copy_text(py_object *object, char *room_for_text, size_t room)

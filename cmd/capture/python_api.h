@@ -11,6 +11,16 @@
 
 typedef struct py_object py_object; /* never looked into */
 
+/* What an allocator of CPython consists of, since 3.5. */
+struct python_allocator {
+	void *context;
+	void *(*malloc)(void *context, size_t size);
+	void *(*calloc)(void *context, size_t count, size_t size);
+	void *(*realloc)(void *context, void *block, size_t size);
+	void (*free)(void *context, void *block);
+};
+enum { PYTHON_RAW, PYTHON_MEM, PYTHON_OBJ, PYTHON_ALLOCATORS };
+
 /* Functions of the stable ABI or with a signature that is the same in 3.8 and later. */
 #define PYTHON_FUNCTIONS(X)                                                                                            \
 	X(void, Py_IncRef, (py_object *))                                                                              \
@@ -46,7 +56,13 @@ typedef struct py_object py_object; /* never looked into */
 	X(int, PyGILState_Ensure, (void))                                                                              \
 	X(void, PyGILState_Release, (int))                                                                             \
 	X(void *, PyEval_SaveThread, (void))                                                                           \
-	X(void, PyEval_RestoreThread, (void *))
+	X(void, PyEval_RestoreThread, (void *))                                                                        \
+	X(void *, PyGILState_GetThisThreadState, (void)) /* that of this thread, with or without the GIL */            \
+	X(int, PyCode_Addr2Line, (py_object *, int))                                                                   \
+	X(ssize_t, PyUnicode_GetLength, (py_object *))                                                                 \
+	X(uint32_t, PyUnicode_ReadChar, (py_object *, ssize_t))                                                        \
+	X(void, PyMem_GetAllocator, (int, struct python_allocator *))                                                  \
+	X(void, PyMem_SetAllocator, (int, struct python_allocator *))
 
 struct python {
 #define PYTHON_MEMBER(result, name, arguments) result(*name) arguments;
@@ -54,6 +70,10 @@ struct python {
 #undef PYTHON_MEMBER
 	void *(*current_interpreter)(void); /* PyInterpreterState_Get, which 3.8 spells with a '_' */
 	int (*is_finalizing)(void);         /* Py_IsFinalizing, before 3.13 with a '_' */
+	/* Of 3.13 and later, else NULL: who is told of objects that are made (event 0), also of those whose memory
+	 * Python uses again. */
+	int (*set_reference_tracer)(int (*tracer)(py_object *, int event, void *data), void *data);
+	int (*(*get_reference_tracer)(void **data))(py_object *, int event, void *data);
 	py_object *none;
 	py_object *runtime_error; /* exceptions */
 	py_object *import_error;
@@ -103,6 +123,10 @@ bool python_number(py_object *object, unsigned long long *number);
 /* A str as UTF-8, with lone surrogates as Python's "surrogatepass" has them: a bytes object, to be
  * released, whose text is in *text; NULL on failure or if it is no str. */
 py_object *python_text(py_object *object, const char **text, size_t *size);
+/* The same bytes without the GIL, and without making an object: copies them to `to`, unless that is NULL, and
+ * returns how many there are. A name that no snapshot can hold is PYTHON_UNREADABLE. */
+size_t python_copy_text(py_object *object, char *to);
+#define PYTHON_UNREADABLE "<unreadable>"
 /* sys.NAME, if it is a str; else false. */
 bool python_sys_text(const char *name, char *text, size_t room);
 /* sys.argv[0]; false if there is none yet. */

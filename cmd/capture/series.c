@@ -45,6 +45,11 @@ static enum snap_status system_error(struct snap_error *err, const char *what)
 	return snap_fail(err, SNAP_ERR_IO, SNAP_NO_OFFSET, "cannot %s: %s", what, strerror(errno));
 }
 
+static enum snap_status path_too_long(struct snap_error *err)
+{
+	return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "the path is too long");
+}
+
 static int open_file(const char *path, int flags)
 {
 	return descriptor_new(open(path, O_WRONLY | O_CLOEXEC | flags, 0600)).fd;
@@ -66,8 +71,6 @@ static enum snap_status write_snapshot(int fd, const struct snap_snapshot *snaps
 		status = snap_output_finish(out, err);
 	snap_writer_free(writer);
 	snap_output_free(out);
-	if (status == SNAP_OK && fsync(fd) < 0 && errno != EINVAL && errno != ENOTSUP)
-		status = system_error(err, "write");
 	return status;
 }
 
@@ -80,13 +83,52 @@ static void sync_folder(const char *folder)
 	close(fd);
 }
 
+/* A file without a name goes when the process does, however that ends. Where the file system has none of
+ * those: NAME.tmp, which a kill leaves behind. */
+static enum snap_status open_next(struct series *series, struct snap_error *err)
+{
+	series->temporary[0] = '\0';
+	series->fd = open_file(series->folder, O_TMPFILE);
+	if (series->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+		if (!path_of(series, series->last + 1, ".tmp", series->temporary))
+			return path_too_long(err);
+		unlink(series->temporary);
+		series->fd = open_file(series->temporary, O_CREAT | O_EXCL | O_NOFOLLOW);
+	}
+	return series->fd >= 0 ? SNAP_OK : system_error(err, "create");
+}
+
+static void close_file(struct series *series)
+{
+	if (series->temporary[0] != '\0')
+		unlink(series->temporary);
+	/* Forgotten first: a fork in between must not close what has the number next. */
+	int fd = series->fd;
+	series->fd = -1;
+	if (fd >= 0)
+		close(fd);
+}
+
+enum snap_status series_write(struct series *series, const struct snap_snapshot *snapshot, char path[PATH_MAX],
+			      struct snap_error *err)
+{
+	if (!path_of(series, series->last + 1, "", path))
+		return path_too_long(err);
+	enum snap_status status = open_next(series, err);
+	if (status == SNAP_OK)
+		status = write_snapshot(series->fd, snapshot, err);
+	if (status < 0)
+		close_file(series);
+	return status;
+}
+
 /* Gives the file that was written its name. Only the first may find that the series belongs to another. */
-static enum snap_status publish(struct series *series, const char *from, int flags, char path[PATH_MAX],
-				struct snap_error *err)
+static enum snap_status give_name(struct series *series, const char *from, int flags, char path[PATH_MAX],
+				  struct snap_error *err)
 {
 	do {
 		if (!path_of(series, series->last + 1, "", path))
-			return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "the path is too long");
+			return path_too_long(err);
 		if (linkat(AT_FDCWD, from, AT_FDCWD, path, flags) == 0) {
 			series->last++;
 			return SNAP_OK;
@@ -96,34 +138,6 @@ static enum snap_status publish(struct series *series, const char *from, int fla
 		series->variant = series->variant == 0 ? 2 : series->variant + 1;
 	} while (series->variant < VARIANTS_MAX);
 	return system_error(err, "create");
-}
-
-/* A file without a name goes when the process does, however that ends. */
-static enum snap_status write_unnamed(struct series *series, const struct snap_snapshot *snapshot, char path[PATH_MAX],
-				      struct snap_error *err)
-{
-	char descriptor[40];
-	snprintf(descriptor, sizeof descriptor, "/proc/self/fd/%d", series->fd);
-	enum snap_status status = write_snapshot(series->fd, snapshot, err);
-	return status < 0 ? status : publish(series, descriptor, AT_SYMLINK_FOLLOW, path, err);
-}
-
-/* Where the file system has none of those: NAME.tmp, which a kill leaves behind. */
-static enum snap_status write_named(struct series *series, const struct snap_snapshot *snapshot, char path[PATH_MAX],
-				    struct snap_error *err)
-{
-	char temporary[PATH_MAX];
-	if (!path_of(series, series->last + 1, ".tmp", temporary))
-		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "the path is too long");
-	unlink(temporary);
-	series->fd = open_file(temporary, O_CREAT | O_EXCL | O_NOFOLLOW);
-	if (series->fd < 0)
-		return system_error(err, "create");
-	enum snap_status status = write_snapshot(series->fd, snapshot, err);
-	if (status == SNAP_OK)
-		status = publish(series, temporary, 0, path, err);
-	unlink(temporary);
-	return status;
 }
 
 static void prune(struct series *series)
@@ -138,24 +152,18 @@ static void prune(struct series *series)
 	}
 }
 
-enum snap_status series_write(struct series *series, const struct snap_snapshot *snapshot, char path[PATH_MAX],
-			      struct snap_error *err)
+enum snap_status series_publish(struct series *series, char path[PATH_MAX], struct snap_error *err)
 {
-	if (!path_of(series, series->last + 1, "", path))
-		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "the path is too long");
-	enum snap_status status;
-	series->fd = open_file(series->folder, O_TMPFILE);
-	if (series->fd >= 0)
-		status = write_unnamed(series, snapshot, path, err);
-	else if (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)
-		status = write_named(series, snapshot, path, err);
+	char descriptor[40];
+	enum snap_status status = SNAP_OK;
+	snprintf(descriptor, sizeof descriptor, "/proc/self/fd/%d", series->fd);
+	if (fsync(series->fd) < 0 && errno != EINVAL && errno != ENOTSUP)
+		status = system_error(err, "write");
+	else if (series->temporary[0] != '\0')
+		status = give_name(series, series->temporary, 0, path, err);
 	else
-		return system_error(err, "create");
-	/* Forgotten first: a fork in between must not close what has the number next. */
-	int fd = series->fd;
-	series->fd = -1;
-	if (fd >= 0)
-		close(fd);
+		status = give_name(series, descriptor, AT_SYMLINK_FOLLOW, path, err);
+	close_file(series);
 	if (status < 0)
 		return status;
 	sync_folder(series->folder);

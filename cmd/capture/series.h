@@ -18,14 +18,19 @@ struct series {
 	unsigned oldest;            /* the oldest file but for the first that may still be there */
 	unsigned standing;          /* files that stand, as far as is known */
 	int fd;                     /* of the file being written, or -1; the child of a fork closes it */
+	char temporary[PATH_MAX];   /* where that is; empty = it has no name, or there is none */
 };
 
 /* `program` may hold anything; what has no place in a file name is replaced. */
 void series_name(struct series *series, const char *program, const char *start, long pid);
 
-/* Writes the next file and then removes the oldest ones that are too many. The path is in `path`, on
- * failure where the file should have been. */
+/* Writes all of the next file, which does not stand under its name yet. On failure the path in `path` is
+ * where it should have been. */
 enum snap_status series_write(struct series *series, const struct snap_snapshot *snapshot, char path[PATH_MAX],
 			      struct snap_error *err);
+
+/* Brings what was written to the disk, gives it its name, which is then in `path`, and removes the oldest
+ * files that are too many. Allocates nothing. */
+enum snap_status series_publish(struct series *series, char path[PATH_MAX], struct snap_error *err);
 
 #endif

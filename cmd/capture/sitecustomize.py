@@ -28,6 +28,8 @@ def begin():
             limit=int(os.environ.get("SNAPRUN_LIMIT") or 0),
             keep=int(os.environ.get("SNAPRUN_KEEP") or 0),
             gc=bool(os.environ.get("SNAPRUN_GC")),
+            mode=os.environ.get("SNAPRUN_MODE") or "sampled",
+            period=int(os.environ.get("SNAPRUN_PERIOD") or 65536),
         )
     except Exception:
         if "subinterpreters" in str(sys.exc_info()[1]):

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "process.h"
-#include "traces.h"
 
 static double milliseconds_since(const struct timespec *then)
 {
@@ -28,13 +27,6 @@ static void put_text(struct snap_meta *meta, const char *key, const char *value)
 static void put_number(struct snap_meta *meta, const char *key, uint64_t number)
 {
 	(void)snap_meta_set_format(meta, key, NULL, "%" PRIu64, number);
-}
-
-static void put_call(struct snap_meta *meta, const char *key, const char *module, const char *function)
-{
-	unsigned long long number;
-	if (python_call_number(module, function, &number))
-		put_number(meta, key, number);
 }
 
 static void put_process(struct snap_meta *meta, const struct occasion *o)
@@ -136,61 +128,11 @@ static void put_roots(struct snap_meta *meta, const struct snapshot_roots *roots
 		put_text(meta, "root.site", roots->site);
 }
 
-static bool is_tracing(void)
-{
-	py_object *answer = python_call_module("_tracemalloc", "is_tracing");
-	bool tracing = answer != NULL && py.PyObject_IsTrue(answer) == 1;
-	py.Py_DecRef(answer);
-	return tracing;
-}
-
-static void put_traced(struct snap_meta *meta)
-{
-	unsigned long long bytes;
-	py_object *pair = python_call_module("_tracemalloc", "get_traced_memory");
-	if (pair != NULL && py.PyTuple_Size(pair) == 2) {
-		if (python_number(py.PyTuple_GetItem(pair, 0), &bytes))
-			put_number(meta, "traced_bytes", bytes);
-		if (python_number(py.PyTuple_GetItem(pair, 1), &bytes))
-			put_number(meta, "traced_peak_bytes", bytes);
-	}
-	py.Py_DecRef(pair);
-	put_call(meta, "tracer_bytes", "_tracemalloc", "get_tracemalloc_memory");
-	put_call(meta, "traceback_limit", "_tracemalloc", "get_traceback_limit");
-}
-
-/* Up to 3.11 a collection could begin at each of the millions of tuples, each time in vain. */
-static bool switch_collector_off(void)
-{
-	py_object *answer = python_call_module("gc", "isenabled");
-	bool enabled = answer != NULL && py.PyObject_IsTrue(answer) == 1;
-	py.Py_DecRef(answer);
-	if (enabled)
-		py.Py_DecRef(python_call_module("gc", "disable"));
-	return enabled;
-}
-
-static enum snap_status read_traces(struct snap_builder *builder, struct snap_error *err)
-{
-	bool enabled = switch_collector_off();
-	enum snap_status status;
-	py_object *list = python_call_module("_tracemalloc", "_get_traces");
-	if (list != NULL)
-		status = traces_read(list, builder, err);
-	else
-		status = snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "no memory for the traces");
-	py.Py_DecRef(list);
-	if (enabled)
-		py.Py_DecRef(python_call_module("gc", "enable"));
-	return status;
-}
-
-enum snap_status snapshot_collect(struct snap_builder **out, const struct occasion *o, struct snap_error *err)
+enum snap_status snapshot_collect(struct snap_builder **out, struct tracer_copy **rest, const struct occasion *o,
+				  struct snap_error *err)
 {
 	unsigned long long collected;
 	bool has_collected = o->collect && python_call_number("gc", "collect", &collected);
-	if (!is_tracing())
-		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "the program has ended tracemalloc's tracing");
 	struct timespec begun;
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	enum snap_status status = snap_builder_new(out, NULL, err);
@@ -199,19 +141,17 @@ enum snap_status snapshot_collect(struct snap_builder **out, const struct occasi
 	struct snap_meta *meta = snap_builder_meta(*out);
 	put_process(meta, o);
 	put_memory(meta, o);
-	put_traced(meta);
 	put_collector(meta);
 	if (has_collected)
 		put_number(meta, "gc_collected", collected);
 	put_roots(meta, o->roots);
-	put_text(meta, "capture.mode", "tracemalloc");
 	put_text(meta, "capture.trigger", o->trigger);
 	put_number(meta, "capture.fork_generation", o->generation);
 	put_number(meta, "capture.dropped", o->dropped);
 	(void)snap_meta_set_format(meta, "producer", NULL, "snapcapture %s", snap_version());
 	if (o->label != NULL)
 		put_text(meta, "label.name", o->label);
-	status = read_traces(*out, err);
+	status = recorder_read(*out, rest, err);
 	if (status < 0) {
 		snap_builder_free(*out);
 		*out = NULL;

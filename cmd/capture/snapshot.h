@@ -1,4 +1,4 @@
-/* One snapshot of this process by way of tracemalloc, and the metadata that go with it. */
+/* One snapshot of this process, and the metadata that go with it. */
 #ifndef CMD_CAPTURE_SNAPSHOT_H
 #define CMD_CAPTURE_SNAPSHOT_H
 
@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "python_api.h"
+#include "recorder.h"
 
 /* Folders of the interpreter; "" = unknown. */
 struct snapshot_roots {
@@ -29,8 +30,9 @@ struct occasion {
 /* Runs Python code, so once is enough. */
 void snapshot_find_roots(struct snapshot_roots *roots);
 
-/* Collects the traces and metadata into a new builder; the GIL is held all the time, and garbage
- * collection is off while the traces are there. SNAP_ERR_INVALID when nothing is traced. */
-enum snap_status snapshot_collect(struct snap_builder **out, const struct occasion *occasion, struct snap_error *err);
+/* Collects what was recorded, and metadata, into a new builder; *rest is what recorder_read leaves to be
+ * built without the GIL. The GIL is held all the time. SNAP_ERR_INVALID when nothing is recorded any more. */
+enum snap_status snapshot_collect(struct snap_builder **out, struct tracer_copy **rest, const struct occasion *occasion,
+				  struct snap_error *err);
 
 #endif

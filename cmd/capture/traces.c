@@ -72,7 +72,6 @@ static enum snap_status unknown_shape(struct snap_error *err)
 
 static enum snap_status read_name(struct reading *r, py_object *object, uint32_t *name)
 {
-	static const char unreadable[] = "<unreadable>";
 	if (find(&r->names, object, 0, name))
 		return SNAP_OK;
 	const char *text;
@@ -82,8 +81,8 @@ static enum snap_status read_name(struct reading *r, py_object *object, uint32_t
 		return unknown_shape(r->err);
 	/* Names that no snapshot can hold; no file can have them. */
 	if (size > SNAP_STRING_MAX || memchr(text, 0, size) != NULL) {
-		text = unreadable;
-		size = sizeof unreadable - 1;
+		text = PYTHON_UNREADABLE;
+		size = sizeof PYTHON_UNREADABLE - 1;
 	}
 	enum snap_status status = snap_builder_string(r->builder, text, size, name, r->err);
 	py.Py_DecRef(held);

@@ -1,11 +1,14 @@
 /* A file and its members as one JSON object on one line; its fields are a contract, see snapinfo(1). */
 #include <inttypes.h>
+#include <math.h>
+#include <snap/estimate.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "buffer.h"
 #include "info.h"
 #include "json.h"
+#include "messages.h"
 
 static void put_text(struct json *json, const char *key, const char *text)
 {
@@ -46,7 +49,33 @@ static void put_sections(struct json *json, const struct snap_member_info *layou
 	json_close(json, ']');
 }
 
-static void put_member(struct json *json, const struct member_reader *members)
+/* What samples stand for, by column; from now on the snapshot says that as well. */
+static bool put_estimate(struct json *json, struct snap_snapshot *snapshot)
+{
+	struct snap_error err;
+	bool had_errors = snap_estimate_has_errors(snapshot);
+	enum snap_status status = snap_estimate(snapshot, &err);
+	if (status == SNAP_ERR_NOMEM)
+		message_error(NULL, &err);
+	if (status < 0 || had_errors || !snap_estimate_has_errors(snapshot))
+		return status != SNAP_ERR_NOMEM;
+	size_t values = snap_snapshot_is_diff(snapshot) ? 4 : 2;
+	json_key(json, "estimate");
+	json_open(json, '{');
+	for (size_t i = 0; i < values; i++) {
+		char key[2 * SNAP_COLUMN_NAME_MAX];
+		const char *name = snap_snapshot_column(snapshot, i).name;
+		json_key(json, name);
+		json_integer(json, snap_snapshot_total(snapshot, i));
+		snprintf(key, sizeof key, "%s_error", name);
+		json_key(json, key);
+		json_integer(json, llround(snap_estimate_error(snap_snapshot_total(snapshot, values + i))));
+	}
+	json_close(json, '}');
+	return true;
+}
+
+static bool put_member(struct json *json, const struct member_reader *members)
 {
 	struct snap_snapshot *snapshot = members->member.snapshot;
 	const struct snap_member_info *layout = &members->member.layout;
@@ -71,7 +100,9 @@ static void put_member(struct json *json, const struct member_reader *members)
 	json_integer(json, snap_snapshot_truncated_bytes(snapshot));
 	put_text(json, "digest", digest);
 	put_sections(json, layout);
+	bool fine = put_estimate(json, snapshot);
 	json_close(json, '}');
+	return fine;
 }
 
 bool info_json(struct member_reader *members)
@@ -87,11 +118,12 @@ bool info_json(struct member_reader *members)
 	json_key(&json, "members");
 	json_open(&json, '[');
 	enum snap_status status;
-	while ((status = members_next(members)) == SNAP_OK)
-		put_member(&json, members);
+	bool told = true;
+	while (told && (status = members_next(members)) == SNAP_OK)
+		told = put_member(&json, members);
 	json_close(&json, ']');
 	json_close(&json, '}');
-	bool fine = buffer_finish(&text) && status == SNAP_END;
+	bool fine = buffer_finish(&text) && told && status == SNAP_END;
 	if (fine)
 		puts(text.bytes);
 	buffer_free(&text);

@@ -1,5 +1,6 @@
 /* A file and its members as text for people. */
 #include <inttypes.h>
+#include <snap/estimate.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +25,8 @@ struct report {
 	struct snap_section_size sections[TAGS_MAX]; /* of all members */
 	size_t section_count;
 	uint64_t sections_stored;
+	bool estimated;                              /* some rows say what samples stand for */
+	struct snap_error not_estimated;             /* why what was sampled is not estimated; SNAP_OK if it is */
 	double bytes, cut_bytes;
 };
 
@@ -140,7 +143,45 @@ static bool describe(struct report *report, const struct member *member)
 		snap_snapshot_strings(snapshot));
 	fprintf(out, "%-16s  %016" PRIx64 "%016" PRIx64 "\n", "digest", member->layout.digest[0],
 		member->layout.digest[1]);
-	return buffer_finish(&report->tables);
+	return true;
+}
+
+/* What the samples of a member stand for; from now on the snapshot says that as well. */
+static bool estimate(struct report *report, const struct member *member)
+{
+	static const char *const labels[] = {"sampled", "old.sampled"};
+	struct snap_snapshot *snapshot = member->snapshot;
+	FILE *out = report->tables.writer;
+	struct snap_sampling sides[2] = {{.kind = SNAP_EXACT}, {.kind = SNAP_EXACT}};
+	int64_t samples[2] = {snap_snapshot_total(snapshot, 0), 0};
+	size_t count = snap_snapshot_is_diff(snapshot) ? 2 : 1;
+	struct snap_error err;
+	enum snap_status status = SNAP_OK;
+	if (count == 2)
+		samples[1] = snap_snapshot_total(snapshot, 2);
+	for (size_t i = 0; i < count && status == SNAP_OK; i++)
+		status = snap_sampling_get(&sides[i], snapshot, i == 1, &err);
+	if (status == SNAP_OK)
+		status = snap_estimate(snapshot, &err);
+	if (status == SNAP_ERR_NOMEM) {
+		message_error(NULL, &err);
+		return false;
+	}
+	if (status < 0)
+		report->not_estimated = err;
+	for (size_t i = 0; i < count && status == SNAP_OK; i++) {
+		char period[NUMBER_SIZE], bytes[NUMBER_SIZE], error[NUMBER_SIZE];
+		report->estimated |= sides[i].kind == SNAP_SAMPLED;
+		if (sides[i].kind != SNAP_SAMPLED || report->count > 0)
+			continue;
+		double half = snap_estimate_error(snap_snapshot_total(snapshot, 2 * count + 2 * i + 1));
+		fprintf(out, "%-16s  one per %s on average: %" PRId64 " sample%s, about %s " TEXT_PLUS_MINUS "%s\n",
+			labels[i], number_size_exact(period, sides[i].period), samples[i],
+			samples[i] == 1 ? "" : "s",
+			number_size(bytes, (double)snap_snapshot_total(snapshot, 2 * i + 1), false),
+			number_size(error, half, false));
+	}
+	return true;
 }
 
 static bool add_member(struct report *report, const struct member *member)
@@ -148,6 +189,10 @@ static bool add_member(struct report *report, const struct member *member)
 	if (!keep_common_meta(report, snap_snapshot_meta(member->snapshot)))
 		return false;
 	if (report->count == 0 && !describe(report, member))
+		return false;
+	if (!estimate(report, member))
+		return false;
+	if (report->count == 0 && !buffer_finish(&report->tables))
 		return false;
 	add_sections(report, &member->layout);
 	add_row(&report->rows, member);
@@ -199,6 +244,8 @@ static void print_warnings(const struct report *report)
 	const char *style = terminal_style(STYLE_WARNING), *plain = terminal_plain();
 	if (snap_meta_get(report->meta, "partial") != NULL)
 		printf("\n%swarning: a part is lost: it was salvaged from a damaged file%s\n", style, plain);
+	if (report->not_estimated.status < 0)
+		printf("\n%swarning: %s%s\n", style, report->not_estimated.message, plain);
 	if (!(report->cut_bytes > 0))
 		return;
 	printf("\n%swarning: %s of the bytes have tracebacks that were cut off", style,
@@ -248,6 +295,9 @@ static bool print(struct report *report)
 		fputs(report->tables.bytes, stdout);
 	else
 		table_print(&report->rows);
+	if (report->count != 1 && report->estimated)
+		printf("%ssizes and counts are estimates from samples%s\n", terminal_style(STYLE_DIM),
+		       terminal_plain());
 	if (report->section_count == 0)
 		return true;
 	putchar('\n');

@@ -1,6 +1,7 @@
 /* Sizes, counts and shares; see numbers.h. */
 #include "numbers.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -25,14 +26,14 @@ bool number_parse_count(const char *text, uint64_t *count)
 
 bool number_parse_size(const char *text, int64_t *bytes)
 {
-	static const char *const units[][2] = {
+	static const char *const names[][2] = {
 		{"", "B"}, {"K", "KiB"}, {"M", "MiB"}, {"G", "GiB"}, {"T", "TiB"}};
 	uint64_t value;
 	const char *unit = digits(text, &value);
 	if (unit == NULL || unit == text)
 		return false;
-	for (unsigned i = 0; i < sizeof units / sizeof *units; i++) {
-		if (strcasecmp(unit, units[i][0]) != 0 && strcasecmp(unit, units[i][1]) != 0)
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+		if (strcasecmp(unit, names[i][0]) != 0 && strcasecmp(unit, names[i][1]) != 0)
 			continue;
 		if (value > (uint64_t)INT64_MAX >> (10 * i))
 			return false;
@@ -47,21 +48,23 @@ bool number_parse_time(const char *text, uint64_t *milliseconds)
 	static const struct {
 		const char *name;
 		uint64_t factor;
-	} units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+	} names[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
 	uint64_t value;
 	const char *unit = digits(text, &value);
 	if (unit == NULL || unit == text || value == 0)
 		return false;
-	for (unsigned i = 0; i < sizeof units / sizeof *units; i++)
-		if (strcmp(unit, units[i].name) == 0)
-			return value <= INT32_MAX && !__builtin_mul_overflow(value, units[i].factor, milliseconds);
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(unit, names[i].name) == 0)
+			return value <= INT32_MAX && !__builtin_mul_overflow(value, names[i].factor, milliseconds);
 	return false;
 }
 
+static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+enum { UNITS = sizeof units / sizeof *units };
+
 const char *number_size(char buffer[NUMBER_SIZE], double bytes, bool sign)
 {
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-	size_t last = sizeof units / sizeof *units - 1;
+	size_t last = UNITS - 1;
 	for (size_t i = 0;; i++, bytes /= 1024) {
 		if (i > 0 && fabs(bytes) < 100) {
 			snprintf(buffer, NUMBER_SIZE, sign ? "%+.1f %s" : "%.1f %s", bytes, units[i]);
@@ -72,6 +75,15 @@ const char *number_size(char buffer[NUMBER_SIZE], double bytes, bool sign)
 			return buffer;
 		}
 	}
+}
+
+const char *number_size_exact(char buffer[NUMBER_SIZE], uint64_t bytes)
+{
+	size_t unit = 0;
+	for (; unit + 1 < UNITS && bytes != 0 && bytes % 1024 == 0; unit++)
+		bytes /= 1024;
+	snprintf(buffer, NUMBER_SIZE, "%" PRIu64 " %s", bytes, units[unit]);
+	return buffer;
 }
 
 const char *number_share(char buffer[NUMBER_SIZE], double part, double whole)

@@ -17,6 +17,9 @@ enum { NUMBER_SIZE = 32 };
 /* As tracemalloc's _format_size: "683 B", "20.1 MiB", with `sign` "+0 B". Averages have fractions. */
 const char *number_size(char buffer[NUMBER_SIZE], double bytes, bool sign);
 
+/* A size as people give it: "64 KiB", "65000 B", with the largest unit that leaves no fraction. */
+const char *number_size_exact(char buffer[NUMBER_SIZE], uint64_t bytes);
+
 /* "69.5%", "-0.4%"; ">999%" and "-" where it says nothing. */
 const char *number_share(char buffer[NUMBER_SIZE], double part, double whole);
 

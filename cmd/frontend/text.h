@@ -11,6 +11,7 @@
 
 #define TEXT_ELLIPSIS "…"
 #define TEXT_ARROW    "→"
+#define TEXT_PLUS_MINUS "±"
 
 /* Shows text; returns the columns it takes. */
 size_t text_put(FILE *out, const char *bytes, size_t size);

@@ -1,6 +1,7 @@
 /* Ranks the groups of a snapshot and hands them to a form; see top.h. */
 #include "top.h"
 
+#include <snap/estimate.h>
 #include <stdlib.h>
 
 #include "messages.h"
@@ -40,7 +41,8 @@ bool top_show(struct snap_snapshot *snapshot, const struct top_options *options)
 		grouping.cumulative = SNAP_CUMULATIVE_TRACEMALLOC;
 	struct snap_groups *groups;
 	struct snap_error err;
-	if (snap_groups_new(&groups, snapshot, &grouping, options->count, &err) < 0) {
+	if (snap_estimate(snapshot, &err) < 0 ||
+	    snap_groups_new(&groups, snapshot, &grouping, options->count, &err) < 0) {
 		message_error(NULL, &err);
 		return false;
 	}
@@ -49,6 +51,7 @@ bool top_show(struct snap_snapshot *snapshot, const struct top_options *options)
 		.groups = groups,
 		.options = options,
 		.is_diff = snap_snapshot_is_diff(snapshot),
+		.has_errors = snap_estimate_has_errors(snapshot),
 		.total = snap_groups_total(groups),
 	};
 	bool shown = forms[options->format](&ranking);

@@ -23,7 +23,7 @@ struct top_options {
 /* The ten biggest by line, as a table. */
 extern const struct top_options top_options_default;
 
-/* False when something failed, which is told. Failures of standard output show when it is closed. */
+/* What was sampled is estimated first, in place. False when something failed, which is told. Failures of standard output show when it is closed. */
 bool top_show(struct snap_snapshot *snapshot, const struct top_options *options);
 
 #endif

@@ -12,6 +12,7 @@ struct ranking {
 	const struct snap_groups *groups;
 	const struct top_options *options;
 	bool is_diff;
+	bool has_errors; /* the values are estimates with known errors */
 	struct snap_group_row total;
 	struct snap_frame *frames; /* of the row that ranking_frames read last, newest first */
 	size_t room;

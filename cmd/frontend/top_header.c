@@ -1,4 +1,5 @@
 /* What stands above a table: whose heap it is, when, how big it was and is. */
+#include <snap/estimate.h>
 #include <string.h>
 
 #include "numbers.h"
@@ -111,7 +112,11 @@ static void put_traced(const struct snap_group_row *total, bool is_diff)
 	put_label("traced");
 	number_size(newer, (double)total->size, false);
 	if (!is_diff) {
-		printf("%s in %" PRId64 " block%s\n", newer, total->count, total->count == 1 ? "" : "s");
+		char error[NUMBER_SIZE];
+		fputs(newer, stdout);
+		if (total->size_error > 0)
+			printf(" " TEXT_PLUS_MINUS "%s", number_size(error, total->size_error, false));
+		printf(" in %" PRId64 " block%s\n", total->count, total->count == 1 ? "" : "s");
 		return;
 	}
 	number_size(older, (double)(total->size - total->size_diff), false);
@@ -119,6 +124,42 @@ static void put_traced(const struct snap_group_row *total, bool is_diff)
 	put_growth(total->size_diff);
 	printf(" in %" PRId64 " " TEXT_ARROW " %" PRId64 " blocks (%+" PRId64 ")\n",
 	       total->count - total->count_diff, total->count, total->count_diff);
+}
+
+static void put_period(struct snap_sampling sampling)
+{
+	char period[NUMBER_SIZE];
+	if (sampling.period == 0)
+		fputs(sampling.kind == SNAP_EXACT ? "of all blocks" : "of a period not known", stdout);
+	else
+		printf("one per %s", number_size_exact(period, sampling.period));
+}
+
+/* A file whose period cannot be read has failed before it comes here, unless its values are estimates. */
+static void put_sampling(const struct snap_snapshot *snapshot)
+{
+	struct snap_sampling newer, older = {.kind = SNAP_EXACT};
+	struct snap_error err;
+	bool is_diff = snap_snapshot_is_diff(snapshot);
+	if (snap_sampling_get(&newer, snapshot, false, &err) < 0 ||
+	    (is_diff && snap_sampling_get(&older, snapshot, true, &err) < 0) ||
+	    (newer.kind == SNAP_EXACT && older.kind == SNAP_EXACT))
+		return;
+	put_label("sampled");
+	fputs("estimated from samples, ", stdout);
+	if (is_diff && (older.kind != newer.kind || older.period != newer.period)) {
+		put_period(older);
+		fputs(" before, ", stdout);
+		put_period(newer);
+		fputs(" after", stdout);
+	} else {
+		put_period(newer);
+	}
+	putchar('\n');
+	if (!snap_estimate_has_errors(snapshot))
+		return;
+	put_label("error");
+	printf(TEXT_PLUS_MINUS " holds in 95 of 100 cases%s\n", is_diff ? " or more" : "");
 }
 
 static bool parse(const char *text, int64_t *value)
@@ -186,6 +227,7 @@ void top_header(struct snap_snapshot *snapshot, const struct snap_group_row *tot
 	put_process(meta);
 	put_time(meta);
 	put_traced(total, snap_snapshot_is_diff(snapshot));
+	put_sampling(snapshot);
 	put_rss(meta);
 	put_requests(meta, total);
 	put_warnings(meta);

@@ -1,8 +1,18 @@
 /* A ranking as one JSON object; its fields are a contract, see snaptop(1). */
+#include <math.h>
 #include <string.h>
 
 #include "json.h"
 #include "top_forms.h"
+
+/* Of sampled input only. */
+static void put_error(struct json *json, const struct ranking *ranking, const char *key, double error)
+{
+	if (!ranking->has_errors)
+		return;
+	json_key(json, key);
+	json_integer(json, llround(error));
+}
 
 static void put_values(struct json *json, const struct ranking *ranking, const struct snap_group_row *row)
 {
@@ -10,12 +20,16 @@ static void put_values(struct json *json, const struct ranking *ranking, const s
 	json_integer(json, row->size);
 	json_key(json, "count");
 	json_integer(json, row->count);
+	put_error(json, ranking, "size_error", row->size_error);
+	put_error(json, ranking, "count_error", row->count_error);
 	if (!ranking->is_diff)
 		return;
 	json_key(json, "size_diff");
 	json_integer(json, row->size_diff);
 	json_key(json, "count_diff");
 	json_integer(json, row->count_diff);
+	put_error(json, ranking, "size_diff_error", row->size_diff_error);
+	put_error(json, ranking, "count_diff_error", row->count_diff_error);
 }
 
 static bool put_row(struct json *json, struct ranking *ranking, size_t i)

@@ -1,4 +1,5 @@
 /* A ranking as a table for people: the guilty line first, and readable in 80 columns. */
+#include <math.h>
 #include <string.h>
 
 #include "frames.h"
@@ -40,15 +41,28 @@ static void put_traceback(const struct ranking *ranking, const struct snap_group
 	}
 }
 
+/* The error of what stands before it. */
+static void add_error(struct table *table, const struct ranking *ranking, double error)
+{
+	char number[NUMBER_SIZE], text[NUMBER_SIZE + sizeof TEXT_PLUS_MINUS];
+	if (!ranking->has_errors)
+		return;
+	snprintf(text, sizeof text, TEXT_PLUS_MINUS "%s", number_size(number, error, false));
+	table_cell(table, text);
+}
+
 static void add_values(struct table *table, const struct ranking *ranking, const struct snap_group_row *row)
 {
 	char text[NUMBER_SIZE];
 	if (ranking->is_diff) {
 		table_cell(table, number_size(text, (double)row->size_diff, true));
+		add_error(table, ranking, row->size_diff_error);
 		snprintf(text, sizeof text, "%+" PRId64, row->count_diff);
 		table_cell(table, text);
 	}
 	table_cell(table, number_size(text, (double)row->size, false));
+	if (!ranking->is_diff)
+		add_error(table, ranking, row->size_error);
 	snprintf(text, sizeof text, "%" PRId64, row->count);
 	table_cell(table, text);
 	if (!ranking->is_diff)
@@ -62,13 +76,16 @@ static void add_values(struct table *table, const struct ranking *ranking, const
 		table_cell(table, number_share(text, (double)row->size, (double)ranking->total.size));
 }
 
-static void add_titles(struct table *table, bool is_diff)
+static void add_titles(struct table *table, const struct ranking *ranking)
 {
 	static const char *const snapshot[] = {"size", "count", "average", "share"};
 	static const char *const diff[] = {"±size", "±count", "size", "count", "share"};
-	size_t columns = table->columns;
-	for (size_t i = 0; i < columns; i++)
-		table_cell(table, is_diff ? diff[i] : snapshot[i]);
+	size_t titles = ranking->is_diff ? sizeof diff / sizeof *diff : sizeof snapshot / sizeof *snapshot;
+	for (size_t i = 0; i < titles; i++) {
+		table_cell(table, ranking->is_diff ? diff[i] : snapshot[i]);
+		if (i == 0 && ranking->has_errors)
+			table_cell(table, "error");
+	}
 }
 
 /* On the way to the rest, absurd values may leave 63 bits for a while; wrapping brings them back. */
@@ -83,13 +100,17 @@ static void subtract_row(struct snap_group_row *from, const struct snap_group_ro
 	subtract(&from->count, row->count);
 	subtract(&from->size_diff, row->size_diff);
 	subtract(&from->count_diff, row->count_diff);
+	/* Errors are roots of variances, and these are what can be subtracted. */
+	from->size_error = sqrt(fmax(0, from->size_error * from->size_error - row->size_error * row->size_error));
+	from->size_diff_error = sqrt(fmax(0, from->size_diff_error * from->size_diff_error -
+						     row->size_diff_error * row->size_diff_error));
 }
 
 static bool fill(struct table *table, const struct ranking *ranking)
 {
 	struct snap_group_row rest = ranking->total;
 	size_t ranked = snap_groups_ranked(ranking->groups);
-	add_titles(table, ranking->is_diff);
+	add_titles(table, ranking);
 	for (size_t i = 0; i < ranked; i++) {
 		struct snap_group_row row = snap_groups_row(ranking->groups, i);
 		add_values(table, ranking, &row);
@@ -184,7 +205,8 @@ static bool put_rows(struct ranking *ranking, struct table *table)
 bool top_table(struct ranking *ranking)
 {
 	struct table table;
-	if (!table_open(&table, ranking->is_diff ? 5 : 4))
+	size_t columns = ranking->is_diff ? 5 : 4;
+	if (!table_open(&table, ranking->has_errors ? columns + 1 : columns))
 		return false;
 	bool shown = fill(&table, ranking);
 	if (shown) {

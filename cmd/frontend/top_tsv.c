@@ -7,19 +7,25 @@
 static void put_header(const struct ranking *ranking)
 {
 	printf("#size\tcount%s", ranking->is_diff ? "\tsize_diff\tcount_diff" : "");
+	const char *key = "\tfile\tline\tfunction";
 	switch (ranking->options->group.by) {
 	case SNAP_BY_DOMAIN:
-		puts("\tdomain");
+		key = "\tdomain";
 		break;
 	case SNAP_BY_SIZE:
-		puts("\tblock_size");
+		key = "\tblock_size";
 		break;
 	case SNAP_BY_TRACEBACK:
-		puts("\tfile\tline\tfunction\ttraceback");
+		key = "\tfile\tline\tfunction\ttraceback";
 		break;
 	default:
-		puts("\tfile\tline\tfunction");
+		break;
 	}
+	fputs(key, stdout);
+	if (ranking->has_errors)
+		printf("\tsize_error\tcount_error%s",
+		       ranking->is_diff ? "\tsize_diff_error\tcount_diff_error" : "");
+	putchar('\n');
 }
 
 bool top_tsv(struct ranking *ranking)
@@ -46,6 +52,10 @@ bool top_tsv(struct ranking *ranking)
 			putchar('\t');
 			tsv_traceback(ranking->frames, count);
 		}
+		if (ranking->has_errors)
+			printf("\t%.0f\t%.0f", row.size_error, row.count_error);
+		if (ranking->has_errors && ranking->is_diff)
+			printf("\t%.0f\t%.0f", row.size_diff_error, row.count_diff_error);
 		putchar('\n');
 	}
 	return true;

@@ -8,7 +8,7 @@
 struct snap_frame_groups {
 	const uint32_t *group; /* of each frame */
 	uint32_t count;
-	unsigned columns; /* 2 or 4: the first columns of the snapshot */
+	unsigned columns; /* 2, 4 or 8: the first columns of the snapshot */
 	int64_t *sums;    /* `columns` for each group */
 	bool *present;    /* whether any stack counts for the group */
 };

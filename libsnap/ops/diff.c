@@ -1,10 +1,11 @@
-/* Puts two snapshots side by side; see diff.h. Of their columns only blocks and bytes have an older side;
- * others are left out. */
+/* Puts two snapshots side by side; see diff.h. Of their columns only blocks and bytes, and their variances, have
+ * an older side; others are left out. */
 #include <snap/diff.h>
 
 #include <string.h>
 
 #include "ops/combine.h"
+#include "ops/estimate.h"
 
 /* The newer's metadata, then the older's behind the prefix. What the newer has behind it is no word of
  * this older side. */
@@ -27,24 +28,42 @@ static enum snap_status add_meta(struct snap_snapshot *to, const struct snap_sna
 	return status;
 }
 
-enum snap_status snap_diff_new(struct snap_snapshot **out, const struct snap_snapshot *older,
-			       const struct snap_snapshot *newer, struct snap_error *err)
+/* Sides whose errors are known, or which have none. */
+static bool have_errors(const struct snap_snapshot *const side[2], const struct snap_sampling sampling[2])
 {
-	*out = NULL;
-	if (snap_snapshot_is_diff(older) || snap_snapshot_is_diff(newer))
-		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET,
-				 "the %s snapshot is a diff itself: a diff is made of two plain snapshots",
-				 snap_snapshot_is_diff(older) ? "older" : "newer");
+	bool any = false;
+	for (unsigned n = 0; n < 2; n++) {
+		bool has = snap_estimate_has_errors(side[n]);
+		if (!has && sampling[n].kind != SNAP_EXACT)
+			return false;
+		any |= has;
+	}
+	return any;
+}
+
+static enum snap_status diff_alike(struct snap_snapshot **out, const struct snap_snapshot *older,
+				   const struct snap_snapshot *newer, bool errors, struct snap_error *err)
+{
 	struct snap_combination what = {.in = {older, newer}};
 	memset(what.from, 0xff, sizeof what.from);
 	what.from[0][SNAP_COLUMN_OLD_BLOCKS] = what.from[1][SNAP_COLUMN_BLOCKS] = SNAP_COLUMN_BLOCKS;
 	what.from[0][SNAP_COLUMN_OLD_BYTES] = what.from[1][SNAP_COLUMN_BYTES] = SNAP_COLUMN_BYTES;
+	const uint32_t from = snap_variances_begin(false), to = snap_variances_begin(true);
+	for (uint32_t i = 0; errors && i < 2; i++) {
+		if (snap_estimate_has_errors(newer))
+			what.from[1][to + i] = from + i;
+		if (snap_estimate_has_errors(older))
+			what.from[0][to + 2 + i] = from + i;
+	}
 	struct snap_snapshot *diff;
 	enum snap_status status = snap_combine_start(&diff, &what, err);
 	if (status < 0)
 		return status;
 	snap_snapshot_set_columns(diff, true);
-	status = snap_combine(&diff, &what, err);
+	if (errors)
+		status = snap_variances_insert(diff, err);
+	if (status == SNAP_OK)
+		status = snap_combine(&diff, &what, err);
 	if (status == SNAP_OK)
 		status = add_meta(diff, newer, "", err);
 	if (status == SNAP_OK)
@@ -53,5 +72,35 @@ enum snap_status snap_diff_new(struct snap_snapshot **out, const struct snap_sna
 		snap_snapshot_free(diff);
 	else
 		*out = diff;
+	return status;
+}
+
+enum snap_status snap_diff_new(struct snap_snapshot **out, const struct snap_snapshot *older,
+			       const struct snap_snapshot *newer, struct snap_error *err)
+{
+	const struct snap_snapshot *side[2] = {older, newer};
+	struct snap_snapshot *estimated[2] = {NULL, NULL};
+	struct snap_sampling sampling[2];
+	enum snap_status status = SNAP_OK;
+	*out = NULL;
+	if (snap_snapshot_is_diff(older) || snap_snapshot_is_diff(newer))
+		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET,
+				 "the %s snapshot is a diff itself: a diff is made of two plain snapshots",
+				 snap_snapshot_is_diff(older) ? "older" : "newer");
+	for (unsigned n = 0; n < 2 && status == SNAP_OK; n++)
+		status = snap_sampling_get(&sampling[n], side[n], false, err);
+	bool agree = status == SNAP_OK && snap_sampling_agrees(sampling[0], sampling[1]);
+	for (unsigned n = 0; n < 2 && status == SNAP_OK; n++) {
+		if (agree || sampling[n].kind != SNAP_SAMPLED)
+			continue;
+		status = snap_snapshot_copy(&estimated[n], side[n], err);
+		if (status == SNAP_OK)
+			status = snap_estimate(estimated[n], err);
+		side[n] = estimated[n];
+	}
+	if (status == SNAP_OK)
+		status = diff_alike(out, side[0], side[1], have_errors(side, sampling), err);
+	snap_snapshot_free(estimated[0]);
+	snap_snapshot_free(estimated[1]);
 	return status;
 }

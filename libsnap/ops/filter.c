@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/estimate.h"
 #include "ops/pattern.h"
 #include "ops/stacks.h"
 
@@ -16,11 +17,12 @@ struct rule_class {
 struct filtering {
 	const struct snap_filter *filter;
 	const struct snap_snapshot *s;
+	const struct snap_snapshot *judged; /* where totals are taken from: s, or estimates of it, site by site */
 	struct rule_class *classes;
 	size_t class_count;
 	bool *frames;       /* that match the patterns of a class */
 	uint16_t *deepest;  /* by node: depth of the nearest such frame at or above it, 0 = none */
-	bool *stacks;       /* that `min_total` and `only` leave; NULL = all */
+	bool *stacks;       /* that `only` leaves; NULL = all */
 };
 
 static enum snap_status out_of_memory(struct snap_error *err)
@@ -106,30 +108,37 @@ static unsigned change(const int64_t *sums)
 /* Judges tracebacks by what all their blocks come to. */
 static enum snap_status judge_stacks(struct filtering *f, struct snap_error *err)
 {
-	const struct snap_snapshot *s = f->s;
-	const struct snap_filter *filter = f->filter;
-	if (filter->min_total <= 0 && filter->only == 0)
+	enum { COLUMNS = 4 }; /* of a diff */
+	if (f->filter->only == 0)
 		return SNAP_OK;
-	bool diff = snap_snapshot_is_diff(s);
-	unsigned columns = diff ? 4 : 2;
+	const struct snap_snapshot *s = f->judged;
 	size_t stacks = s->stack_node.count, joined;
 	uint32_t *same = malloc((stacks + 1) * sizeof *same);
-	int64_t *all_sums = calloc(stacks * columns + 1, sizeof *all_sums);
+	int64_t *sums = calloc(stacks * COLUMNS + 1, sizeof *sums);
 	f->stacks = malloc(stacks + 1);
-	enum snap_status status = same == NULL || all_sums == NULL || f->stacks == NULL
+	enum snap_status status = same == NULL || sums == NULL || f->stacks == NULL
 					  ? out_of_memory(err)
 					  : snap_stacks_join(s, NULL, false, same, &joined, err);
 	if (status == SNAP_OK) {
-		snap_sum_sites(s, same, columns, all_sums);
-		for (size_t i = 0; i < stacks; i++) {
-			const int64_t *sums = &all_sums[(size_t)same[i] * columns];
-			bool large = sums[SNAP_COLUMN_BYTES] >= filter->min_total ||
-				     (diff && sums[SNAP_COLUMN_OLD_BYTES] >= filter->min_total);
-			f->stacks[i] = large && (filter->only == 0 || (filter->only & change(sums)) != 0);
-		}
+		snap_sum_sites(s, same, COLUMNS, sums);
+		for (size_t i = 0; i < stacks; i++)
+			f->stacks[i] = (f->filter->only & change(&sums[(size_t)same[i] * COLUMNS])) != 0;
 	}
 	free(same);
-	free(all_sums);
+	free(sums);
+	return status;
+}
+
+/* Totals of samples say little of a place: they are asked of estimates. */
+static enum snap_status estimate(struct snap_snapshot **out, const struct snap_snapshot *s, struct snap_error *err)
+{
+	struct snap_sampling_sides sides;
+	enum snap_status status = snap_sampling_sides_get(&sides, s, err);
+	if (status == SNAP_OK && (sides.newer.kind == SNAP_SAMPLED || sides.older.kind == SNAP_SAMPLED)) {
+		status = snap_snapshot_copy(out, s, err);
+		if (status == SNAP_OK)
+			status = snap_estimate(*out, err);
+	}
 	return status;
 }
 
@@ -157,12 +166,20 @@ static bool rules_keep(const struct filtering *f, uint32_t stack, uint32_t domai
 	return (!asked[0] && !asked[1]) || matched[0] || matched[1];
 }
 
+/* Its bytes, in a diff on the larger side. */
+static bool is_large(const struct snap_snapshot *s, size_t site, int64_t min_total)
+{
+	return snap_snapshot_value(s, SNAP_COLUMN_BYTES, site) >= min_total ||
+	       (snap_snapshot_is_diff(s) && snap_snapshot_value(s, SNAP_COLUMN_OLD_BYTES, site) >= min_total);
+}
+
 static bool site_stays(const struct filtering *f, size_t site)
 {
 	const struct snap_snapshot *s = f->s;
 	uint32_t stack = s->site_stack.at[site];
 	uint64_t size = (uint64_t)snap_numbers_get(&s->site_size, site);
 	return size >= f->filter->min_size && (!f->filter->has_max_size || size <= f->filter->max_size) &&
+	       (f->filter->min_total <= 0 || is_large(f->judged, site, f->filter->min_total)) &&
 	       (f->stacks == NULL || f->stacks[stack]) && rules_keep(f, stack, snap_snapshot_domain(s, site));
 }
 
@@ -211,11 +228,15 @@ enum snap_status snap_filter_apply(struct snap_snapshot **out, const struct snap
 	if (filter->only != 0 && !snap_snapshot_is_diff(s))
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET,
 				 "what has grown, shrunk, come or gone can be told of a diff, and this is one snapshot");
-	struct filtering f = {.filter = filter, .s = s};
-	struct snap_snapshot *copy = NULL;
+	struct filtering f = {.filter = filter, .s = s, .judged = s};
+	struct snap_snapshot *copy = NULL, *estimated = NULL;
 	enum snap_status status = match_rules(&f, err);
-	if (status == SNAP_OK)
+	if (status == SNAP_OK && (filter->min_total > 0 || filter->only != 0))
+		status = estimate(&estimated, s, err);
+	if (status == SNAP_OK) {
+		f.judged = estimated != NULL ? estimated : s;
 		status = judge_stacks(&f, err);
+	}
 	if (status == SNAP_OK)
 		status = snap_snapshot_copy(&copy, s, err);
 	if (status == SNAP_OK) {
@@ -230,6 +251,7 @@ enum snap_status snap_filter_apply(struct snap_snapshot **out, const struct snap
 		}
 	}
 	snap_snapshot_free(copy);
+	snap_snapshot_free(estimated);
 	for (size_t c = 0; c < f.class_count; c++)
 		free(f.classes[c].stacks);
 	free(f.classes);

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/index.h"
 #include "ops/cumulate.h"
+#include "ops/estimate.h"
 #include "ops/ranking.h"
 #include "ops/stacks.h"
 
@@ -20,10 +21,10 @@ static enum snap_status out_of_memory(struct snap_error *err)
 	return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 }
 
-/* Blocks, bytes and, in a diff, old_blocks, old_bytes. */
+/* Blocks, bytes and, in a diff, old_blocks, old_bytes; then their variances where there are any. */
 static unsigned columns_of(const struct snap_ranking *r)
 {
-	return r->diff ? 4 : 2;
+	return snap_variances_begin(r->diff) * (r->errors ? 2 : 1);
 }
 
 /* By frames. */
@@ -58,22 +59,22 @@ static inline __attribute__((always_inline)) enum snap_status
 rank_runs(struct snap_ranking *r, unsigned columns, struct snap_error *err)
 {
 	const struct snap_snapshot *s = r->s;
-	int64_t values[4][SNAP_VALUES_CHUNK], sums[4] = {0, 0, 0, 0};
-	uint32_t stack = SNAP_NONE, frame = SNAP_NONE;
+	int64_t values[SNAP_SUMS_MAX][SNAP_VALUES_CHUNK], sums[SNAP_SUMS_MAX] = {0};
+	const uint32_t *stack = s->site_stack.at, *node = s->stack_node.at, *frames = s->node_frame.at;
+	uint32_t frame = SNAP_NONE;
 	enum snap_status status = SNAP_OK;
 	for (size_t begin = 0, sites = s->site_stack.count; begin < sites; begin += SNAP_VALUES_CHUNK) {
 		size_t count = sites - begin < SNAP_VALUES_CHUNK ? sites - begin : SNAP_VALUES_CHUNK;
-		for (unsigned c = 0; c < columns; c++)
-			snap_snapshot_read_values(s, c, begin, count, values[c]);
+		snap_snapshot_read_columns(s, columns, begin, count, values);
 		for (size_t i = 0; i < count; i++) {
-			if (s->site_stack.at[begin + i] != stack) {
-				stack = s->site_stack.at[begin + i];
-				uint32_t newest = s->node_frame.at[s->stack_node.at[stack]];
+			/* Of each site anew: whether its stack is another one no processor could foresee. */
+			uint32_t newest = frames[node[stack[begin + i]]];
+			if (newest != frame) {
 				if (frame != SNAP_NONE && !same_frame_group(s, r->by, frame, newest)) {
 					status = offer_frame(r, frame, sums, err);
 					if (status < 0)
 						return status;
-					memset(sums, 0, sizeof sums);
+					memset(sums, 0, columns * sizeof *sums);
 				}
 				frame = newest;
 			}
@@ -86,7 +87,14 @@ rank_runs(struct snap_ranking *r, unsigned columns, struct snap_error *err)
 
 static enum snap_status rank_lines_or_files(struct snap_ranking *r, struct snap_error *err)
 {
-	return r->diff ? rank_runs(r, 4, err) : rank_runs(r, 2, err);
+	switch (columns_of(r)) {
+	case 2:
+		return rank_runs(r, 2, err);
+	case 4:
+		return rank_runs(r, 4, err);
+	default:
+		return rank_runs(r, SNAP_SUMS_MAX, err);
+	}
 }
 
 /* Writes the group of each frame, and a frame of each group; returns how many groups there are. The frames
@@ -226,13 +234,12 @@ static enum snap_status find_key(struct keyed_sums *k, uint64_t key, size_t *fou
 static enum snap_status add_by_key(struct keyed_sums *k, const struct snap_snapshot *s, bool by_size,
 				   struct snap_error *err)
 {
-	int64_t keys[SNAP_VALUES_CHUNK], values[4][SNAP_VALUES_CHUNK], last = 0;
+	int64_t keys[SNAP_VALUES_CHUNK], values[SNAP_SUMS_MAX][SNAP_VALUES_CHUNK], last = 0;
 	size_t at = 0;
 	enum snap_status status = SNAP_OK;
 	for (size_t begin = 0, sites = s->site_stack.count; begin < sites; begin += SNAP_VALUES_CHUNK) {
 		size_t count = sites - begin < SNAP_VALUES_CHUNK ? sites - begin : SNAP_VALUES_CHUNK;
-		for (unsigned c = 0; c < k->columns; c++)
-			snap_snapshot_read_values(s, c, begin, count, values[c]);
+		snap_snapshot_read_columns(s, k->columns, begin, count, values);
 		if (by_size)
 			snap_numbers_read(&s->site_size, begin, count, keys);
 		else
@@ -323,9 +330,10 @@ enum snap_status snap_groups_new(struct snap_groups **out, const struct snap_sna
 		.by = options->by,
 		.sort = options->sort == SNAP_SORT_DEFAULT ? by_default : options->sort,
 		.diff = diff,
+		.errors = snap_estimate_has_errors(s),
 		.top = top,
 	};
-	if (!snap_group_row_set(&g->total, s->totals, diff))
+	if (!snap_group_row_set(&g->total, s->totals, diff, g->ranking.errors))
 		status = snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET,
 				   "the difference of the sums does not fit in 63 bits");
 	if (status == SNAP_OK)

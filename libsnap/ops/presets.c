@@ -60,6 +60,9 @@ static const struct {
 	{"*forge*\\envs\\*\\[Ll]ib", '\\'},
 	{"*\\lib\\python[23].[0-9]", '\\'},
 	{"*\\lib\\python3.[0-9][0-9]", '\\'},
+	/* What redaction leaves of those that have only a folder Lib, see redact.c (in two parts: no trigraph). */
+	{"redacted/????????????????????????" "/Lib", '/'},
+	{"redacted/????????????????????????\\[Ll]ib", '\\'},
 };
 
 /* Globs for what they match; behind '!', for what they take away; behind "STDLIB/" or "SITE/", for what is

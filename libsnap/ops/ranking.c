@@ -1,6 +1,7 @@
 /* A heap of the highest rows; see ranking.h. */
 #include "ops/ranking.h"
 
+#include "ops/estimate.h"
 #include "ops/stacks.h"
 
 static uint64_t magnitude(int64_t value)
@@ -119,8 +120,28 @@ static void make_heap(struct snap_ranking *r)
 		sift_down(r, r->rows.count, at, r->rows.at[at]);
 }
 
-bool snap_group_row_set(struct snap_group_row *row, const int64_t *sums, bool diff)
+static int64_t add_variances(int64_t a, int64_t b)
 {
+	int64_t sum;
+	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+static void set_errors(struct snap_group_row *row, const int64_t *variances, bool diff)
+{
+	row->size_error = snap_estimate_error(variances[SNAP_COLUMN_BYTES]);
+	row->count_error = snap_estimate_error(variances[SNAP_COLUMN_BLOCKS]);
+	if (!diff)
+		return;
+	row->size_diff_error = snap_estimate_error(
+		add_variances(variances[SNAP_COLUMN_BYTES], variances[SNAP_COLUMN_OLD_BYTES]));
+	row->count_diff_error = snap_estimate_error(
+		add_variances(variances[SNAP_COLUMN_BLOCKS], variances[SNAP_COLUMN_OLD_BLOCKS]));
+}
+
+bool snap_group_row_set(struct snap_group_row *row, const int64_t *sums, bool diff, bool errors)
+{
+	if (errors)
+		set_errors(row, sums + snap_variances_begin(diff), diff);
 	row->size = sums[SNAP_COLUMN_BYTES];
 	row->count = sums[SNAP_COLUMN_BLOCKS];
 	return !diff || (!__builtin_sub_overflow(row->size, sums[SNAP_COLUMN_OLD_BYTES], &row->size_diff) &&
@@ -130,7 +151,7 @@ bool snap_group_row_set(struct snap_group_row *row, const int64_t *sums, bool di
 enum snap_status snap_ranking_offer(struct snap_ranking *r, struct snap_ranked row, const int64_t *sums,
 				    struct snap_error *err)
 {
-	if (!snap_group_row_set(&row.row, sums, r->diff))
+	if (!snap_group_row_set(&row.row, sums, r->diff, r->errors))
 		return snap_fail(err, SNAP_ERR_LIMIT, SNAP_NO_OFFSET, "a difference does not fit in 63 bits");
 	r->count++;
 	if (r->top != 0 && r->rows.count == r->top) {

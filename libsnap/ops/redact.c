@@ -128,6 +128,24 @@ static bool is_python_folder(struct snap_text name)
 	return version > 0 && (rest.size == 0 || equals(rest, "t") || equals(rest, "zip"));
 }
 
+/* Python311, Python311-32, cpython, cpython-3.11.7: what has a folder Lib for the standard library, and any such
+ * name gives nothing away. */
+static bool is_interpreter_folder(struct snap_text name)
+{
+	static const char *const builds[] = {"", "-32", "-64", "-arm64"};
+	if (equals(name, "cpython"))
+		return true;
+	static const char *const heads[] = {"cpython-", "Python-", "python", "Python"};
+	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+		if (!begins(name, heads[i]))
+			continue;
+		struct snap_text version = behind(name, strlen(heads[i]));
+		size_t size = span(version, DECIMAL ".");
+		return size > 0 && equals_any(behind(version, size), builds, sizeof builds / sizeof *builds);
+	}
+	return false;
+}
+
 /* What may stand before such folders and gives nothing away. */
 static bool is_usual_place(struct snap_text name)
 {
@@ -150,6 +168,38 @@ static size_t component_end(struct snap_text name, size_t begin)
 	return begin;
 }
 
+/* Whether a part that presets match begins where only an installation does. */
+static bool is_installed(struct snap_text name, size_t begin)
+{
+	size_t end = component_end(name, begin);
+	struct snap_text first = part(name, begin, end);
+	if (equals(first, "site-packages") || equals(first, "dist-packages"))
+		return true;
+	if (is_library_folder(first) && end < name.size)
+		first = part(name, end + 1, component_end(name, end + 1));
+	return is_python_folder(first);
+}
+
+/* Whether a part begins with a folder Lib and a module or package of the standard library in it. Such a folder,
+ * of Windows and of source trees, may be a program's own, so not all that is below it can stay. */
+static bool is_of_lib(struct snap_text name, size_t begin)
+{
+	size_t end = component_end(name, begin);
+	struct snap_text folder = part(name, begin, end);
+	if ((!equals(folder, "Lib") && !equals(folder, "lib")) || end == name.size)
+		return false;
+	begin = end + 1;
+	end = component_end(name, begin);
+	struct snap_text module = part(name, begin, end);
+	if (end == name.size) {
+		const char *suffix = ends(module, ".pyc") ? ".pyc" : ".py";
+		if (!ends(module, suffix))
+			return false;
+		module.size -= strlen(suffix);
+	}
+	return snap_redact_is_stdlib_name(module);
+}
+
 /* Finds where the part begins that is the same everywhere: the shortest last part of the name, by whole
  * components, that the preset matches behind a hash. So presets match what is left, whatever they are made
  * of. SNAP_END where there is no such part. */
@@ -168,6 +218,8 @@ static enum snap_status find_kept(struct redaction *r, const struct snap_pattern
 		size_t head = HEAD_SIZE + (at > 0 ? 0 : 1); /* the separator is the name's own if it has one */
 		if (head + kept.size > SNAP_STRING_MAX)
 			break;
+		if (!is_installed(name, at) && !is_of_lib(name, at))
+			continue;
 		memcpy(r->scratch + head, kept.bytes, kept.size);
 		bool matches;
 		struct snap_text tried = {r->scratch, head + kept.size};
@@ -182,29 +234,25 @@ static enum snap_status find_kept(struct redaction *r, const struct snap_pattern
 	return SNAP_END;
 }
 
-/* Whether a part that presets match begins where only an installation does. The folders `Lib` of Windows and of
- * source trees, which presets know as well, may be a program's own. */
-static bool is_installed(struct snap_text name, size_t begin)
+/* Where to begin so that folders that give nothing away stay as well. */
+static size_t widen(struct snap_text name, size_t begin)
 {
-	size_t end = component_end(name, begin);
-	struct snap_text first = part(name, begin, end);
-	if (equals(first, "site-packages") || equals(first, "dist-packages"))
-		return true;
-	if (is_library_folder(first) && end < name.size)
-		first = part(name, end + 1, component_end(name, end + 1));
-	return is_python_folder(first);
+	while (begin > 0) {
+		size_t before = component_begin(name, begin - 1);
+		struct snap_text folder = part(name, before, begin - 1);
+		if (!is_library_folder(folder) && !is_python_folder(folder) && !is_interpreter_folder(folder))
+			break;
+		begin = before;
+	}
+	return begin;
 }
 
 /* The name with what stands before `begin` hashed; `to` stays without bytes where that gives nothing away. */
 static void write_kept(struct redaction *r, struct snap_text name, size_t begin, struct snap_text *to)
 {
-	while (begin > 0) {
-		size_t before = component_begin(name, begin - 1);
-		struct snap_text folder = part(name, before, begin - 1);
-		if (!is_library_folder(folder) && !is_python_folder(folder))
-			break;
-		begin = before;
-	}
+	size_t wide = widen(name, begin);
+	if (sizeof FILE_HEAD + DIGITS + (name.size - wide) <= SNAP_STRING_MAX)
+		begin = wide;
 	struct snap_text folder = part(name, 0, begin > 0 ? begin - 1 : 0);
 	if (!is_usual_place(folder))
 		*to = add_redacted(r, ROLE_FOLDER, folder, FILE_HEAD, behind(name, folder.size));
@@ -218,7 +266,7 @@ static enum snap_status keep_file(struct redaction *r, const struct snap_pattern
 	enum snap_status status = find_kept(r, preset, name, &begin, err);
 	if (status < 0)
 		return status;
-	if (status == SNAP_OK && is_installed(name, begin)) {
+	if (status == SNAP_OK) {
 		write_kept(r, name, begin, to);
 		return SNAP_OK;
 	}

@@ -36,6 +36,10 @@ size_t snap_redact_write(const struct snap_hmac *keyed, enum snap_redact_role ro
 enum snap_status snap_redact_meta(const struct snap_hmac *keyed, struct snap_meta *to, const struct snap_meta *from,
 				  struct snap_error *err);
 
+/* Whether a module or package of this name is of the standard library of CPython 3.4 to 3.14 and written in
+ * Python. */
+bool snap_redact_is_stdlib_name(struct snap_text name);
+
 static inline struct snap_text text_of(const char *string)
 {
 	return (struct snap_text){string, strlen(string)};

@@ -47,14 +47,13 @@ static inline __attribute__((always_inline)) void
 sum_sites(const struct snap_snapshot *s, const uint32_t *group, unsigned columns, int64_t *sums)
 {
 	const uint32_t *stack = s->site_stack.at;
-	int64_t values[4][SNAP_VALUES_CHUNK];
+	int64_t values[SNAP_SUMS_MAX][SNAP_VALUES_CHUNK];
 	for (size_t begin = 0, sites = s->site_stack.count; begin < sites; begin += SNAP_VALUES_CHUNK) {
 		size_t count = sites - begin < SNAP_VALUES_CHUNK ? sites - begin : SNAP_VALUES_CHUNK;
-		for (unsigned c = 0; c < columns; c++)
-			snap_snapshot_read_values(s, c, begin, count, values[c]);
+		snap_snapshot_read_columns(s, columns, begin, count, values);
 		for (size_t i = 0; i < count;) {
 			uint32_t same = stack[begin + i], to = group == NULL ? same : group[same];
-			int64_t sum[4] = {0, 0, 0, 0};
+			int64_t sum[SNAP_SUMS_MAX] = {0};
 			do {
 				for (unsigned c = 0; c < columns; c++)
 					sum[c] += values[c][i];
@@ -69,8 +68,10 @@ void snap_sum_sites(const struct snap_snapshot *s, const uint32_t *group, unsign
 {
 	if (columns == 2)
 		sum_sites(s, group, 2, sums);
-	else
+	else if (columns == 4)
 		sum_sites(s, group, 4, sums);
+	else
+		sum_sites(s, group, 8, sums);
 }
 
 /* Looks for stacks that say the same. */

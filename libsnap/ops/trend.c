@@ -80,6 +80,25 @@ static size_t first_with_blocks(const struct snap_trend *t, size_t p)
 	return i;
 }
 
+/* The scatter of a curve does not tell how wrong all of it is: what was sampled at first is sampled in all
+ * snapshots for as long as it lives. */
+static void widen(struct snap_trend_rate *rate, double error)
+{
+	rate->low = rate->slope - hypot(rate->slope - rate->low, error);
+	rate->high = rate->slope + hypot(rate->high - rate->slope, error);
+}
+
+/* Of blocks the error is as large a part of the growth as it is of bytes. */
+static void widen_both(const struct snap_trend_suspect *s, struct snap_trend_rate *bytes,
+		       struct snap_trend_rate *blocks, double span)
+{
+	if (!(s->growth_error > 0) || !(span > 0))
+		return;
+	double part = s->growth_bytes != 0 ? s->growth_error / fabs((double)s->growth_bytes) : 0;
+	widen(bytes, s->growth_error / span);
+	widen(blocks, part * fabs((double)s->growth_blocks) / span);
+}
+
 static struct snap_trend_suspect describe(const struct snap_trend *t, size_t p)
 {
 	const struct snap_trend_clock *clock = &t->clock;
@@ -109,13 +128,17 @@ static struct snap_trend_suspect describe(const struct snap_trend *t, size_t p)
 		.blocks_per_count = unknown,
 	};
 	s.verdict = judge_pick(t, pick, &s, falls);
+	s.growth_error = snap_trend_growth_error(&t->blame, bytes);
 	if (clock->has_time) {
+		double span = clock->hour[n - 1] - clock->hour[0];
 		s.bytes_per_hour = snap_trend_slope(clock->hour, bytes, n, pick->fit.lag);
 		s.blocks_per_hour = snap_trend_slope(clock->hour, blocks, n, pick->fit.lag);
+		widen_both(&s, &s.bytes_per_hour, &s.blocks_per_hour, span);
 	}
 	if (clock->has_counter) {
 		s.bytes_per_count = snap_trend_slope(clock->counted, bytes, n, pick->fit.lag);
 		s.blocks_per_count = snap_trend_slope(clock->counted, blocks, n, pick->fit.lag);
+		widen_both(&s, &s.bytes_per_count, &s.blocks_per_count, clock->counted[n - 1] - clock->counted[0]);
 	}
 	return s;
 }

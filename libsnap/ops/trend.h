@@ -204,6 +204,9 @@ enum snap_status snap_trend_list_rows(const struct snap_trend_blame *b, struct s
 void snap_trend_rows_free(struct snap_trend_rows *list);
 /* Growth over all points. */
 double snap_trend_growth(const struct snap_trend_blame *b, const double *curve);
+/* Half of the 95 % confidence interval of the growth of a curve of bytes, at most: see snap/estimate.h; 0 where
+ * every block was recorded. */
+double snap_trend_growth_error(const struct snap_trend_blame *b, const double *bytes);
 struct snap_trend_fit snap_trend_blame_fit(const struct snap_trend_blame *b, const struct snap_trend_curves *curves,
 					   size_t i);
 /* The largest distance of two curves, each scaled to its growth. */

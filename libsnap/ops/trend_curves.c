@@ -58,12 +58,16 @@ struct snap_trend_fit snap_trend_blame_fit(const struct snap_trend_blame *b, con
 	const double *bytes = curves->bytes + i * b->clock->n;
 	struct snap_trend_fit fit =
 		snap_trend_fit(b->shapes, bytes, curves->blocks + i * b->clock->n, b->heap);
-	/* The estimate of a sum from samples varies by its root times that of the period: growth within three
-	 * deviations is none. */
-	double noise = sqrt(b->sample_period * (bytes[0] + bytes[b->clock->n - 1]));
-	if (snap_trend_growth(b, bytes) < 3 * noise)
+	/* Growth within three deviations is none. */
+	if (snap_trend_growth(b, bytes) < 3 / 1.959964 * snap_trend_growth_error(b, bytes))
 		fit.score = 0;
 	return fit;
+}
+
+double snap_trend_growth_error(const struct snap_trend_blame *b, const double *bytes)
+{
+	/* Estimates of sums of small blocks vary so, those of large blocks less: R/p - R is below the size. */
+	return 1.959964 * sqrt(b->sample_period * fmax(0, bytes[0] + bytes[b->clock->n - 1]));
 }
 
 double snap_trend_distance(const double *a, const double *b, size_t n)

@@ -32,6 +32,8 @@ QUESTIONS = {
         "SELECT path, line, bytes FROM top_line WHERE snapshot = 100 ORDER BY bytes DESC LIMIT 25", 10),
     "growth by line over all snapshots": (
         "SELECT path, line, growth_bytes, bytes_per_hour FROM growth_line ORDER BY growth_bytes DESC LIMIT 25", 1000),
+    "growth by traceback over all snapshots": (
+        "SELECT traceback, growth_bytes, steps_up FROM growth_traceback ORDER BY growth_bytes DESC LIMIT 25", 5000),
     "diff by line of two snapshots": (
         "SELECT path, line, bytes_diff FROM diff_line WHERE old = 1 AND new = 200 ORDER BY bytes_diff DESC LIMIT 25", None),
 }

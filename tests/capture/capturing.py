@@ -33,6 +33,7 @@ def sanitizer():
 
 class CaptureCase(ToolCase):
     python = None
+    mode = "exact"  # unless a test's options name another
 
     def setUp(self):
         super().setUp()
@@ -48,7 +49,7 @@ class CaptureCase(ToolCase):
         if program is not None and not isinstance(program, pathlib.Path):
             program = self.write(program)
         command = command or [self.python, "-B", program]
-        return [os.fspath(part) for part in ("snaprun", "-o", self.snaps, *options, "--", *command, *arguments)]
+        return [os.fspath(part) for part in ("snaprun", "-o", self.snaps, "--mode", self.mode, *options, "--", *command, *arguments)]
 
     def capture(self, program, *arguments, options=(), command=None, status=0, out=None, err="", env=None, **more):
         """Runs a program to its end; returns what it printed."""
@@ -112,16 +113,28 @@ class CaptureCase(ToolCase):
         return pathlib.Path(self.expect("snaptake", *map(str, arguments)).decode().rstrip("\n"))
 
 
+def chosen_pythons():
+    """All of them, but under the sanitizer, which takes several times as long, those that differ most."""
+    if not SANITIZED or "SNAP_PYTHONS" in os.environ:
+        return pythons.FOUND
+    by_age = sorted(pythons.FOUND, key=lambda version: int(version.split()[0].split(".")[1]))
+    chosen = {version: path for version, path in pythons.FOUND.items()
+              if version in (by_age[0], by_age[-1]) or os.path.realpath(path).startswith("/usr/bin/")}
+    for version in pythons.FOUND.keys() - chosen.keys():
+        print(f"not run: CPython {version} under the sanitizer, which the oldest, the newest and the system's are")
+    return chosen
+
+
 def for_each_python(*cases):
     """A class for each case and interpreter, by name; says which versions cannot be tested here."""
     for version in pythons.MISSING:
         print(f"not run: CPython {version} is not at hand")
     made = {}
-    for version, path in pythons.FOUND.items():
+    for version, path in chosen_pythons().items():
         for case in cases:
             name = f"{case.__name__}_{re.sub(r'[^0-9A-Za-z]+', '_', version)}"
             made[name] = type(name, (case, CaptureCase), {"python": path})
     return made
 
 
-__all__ = ["AGENT", "CaptureCase", "ROOT", "SANITIZED", "environment", "for_each_python", "pythons", "signal", "snapdump"]
+__all__ = ["AGENT", "BIN", "CaptureCase", "ROOT", "SANITIZED", "environment", "for_each_python", "pythons", "signal", "snapdump"]

@@ -61,6 +61,8 @@ def multiset(traces, program):
 
 
 class Content:
+    mode = "tracemalloc"
+
     def same(self, found, expected):
         """What would be shown of two large collections takes minutes."""
         self.assertEqual((list((found - expected).items())[:5], list((expected - found).items())[:5]), ([], []))

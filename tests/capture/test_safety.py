@@ -11,9 +11,10 @@ import sys
 import time
 import unittest
 
-from capturing import SANITIZED, CaptureCase, for_each_python
+from capturing import BIN, SANITIZED, CaptureCase, for_each_python
 
 KILLS = 6 if SANITIZED else 15
+SLOW_LIBC = BIN.parent / "tests/slow_libc.so"
 
 
 class Safety:
@@ -115,6 +116,70 @@ class Safety:
         """, options=["--every", "50ms", "--keep", "5"])
         self.assertEqual(len(self.series()), 6)
         self.check_all()
+
+    def capture_with_slow_libc(self, program, options=(), **how):
+        if SANITIZED:
+            print(f"not run: {self.id()}: the sanitizer has an allocator of its own")
+            return
+        self.capture(program, options=options, env={"LD_PRELOAD": str(SLOW_LIBC), **how})
+
+    def test_fork_with_an_allocator_that_knows_nothing_of_forks(self):
+        """The child would wait for ever for the lock that a thread of the parent has."""
+        self.capture_with_slow_libc("""
+            import os, snapcapture, threading, time, warnings
+            warnings.simplefilter("ignore")
+            thread = threading.Thread(target=snapcapture.snapshot)
+            thread.start()
+            while not os.path.exists("writing"):
+                time.sleep(0.001)
+            time.sleep(0.8)
+            pid = os.fork()
+            if pid == 0:
+                kept = bytearray(100000)
+                os._exit(0)
+            end = time.monotonic() + 10
+            while os.waitpid(pid, os.WNOHANG) == (0, 0):
+                if time.monotonic() > end:
+                    os.kill(pid, 9)
+                    os._exit(3)
+                time.sleep(0.01)
+            thread.join()
+            os._exit(0)
+        """, SLOW_WRITE_MS="500", SLOW_FREE_MS="1000")
+
+    def test_a_fork_does_not_wait_for_the_disk(self):
+        self.capture_with_slow_libc("""
+            import os, snapcapture, threading, time, warnings
+            warnings.simplefilter("ignore")
+            thread = threading.Thread(target=snapcapture.snapshot)
+            thread.start()
+            while not os.path.exists("syncing"):
+                time.sleep(0.001)
+            before = time.monotonic()
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0)
+            assert os.waitpid(pid, 0)[1] == 0
+            assert time.monotonic() - before < 1.5 and thread.is_alive()
+            os._exit(0)
+        """, SLOW_FSYNC_MS="2000")
+
+    def test_a_fork_does_not_wait_for_ever(self):
+        self.capture_with_slow_libc("""
+            import os, snapcapture, threading, time, warnings
+            warnings.simplefilter("ignore")
+            thread = threading.Thread(target=snapcapture.snapshot)
+            thread.start()
+            while not os.path.exists("writing"):
+                time.sleep(0.001)
+            before = time.monotonic()
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0)
+            assert os.waitpid(pid, 0)[1] == 0
+            assert 1 < time.monotonic() - before < 3.2 and thread.is_alive()
+            os._exit(0)
+        """, SLOW_WRITE_MS="3500")
 
     def test_multiprocessing(self):
         for method in ("fork", "spawn", "forkserver"):
@@ -299,7 +364,7 @@ class Safety:
             import snapcapture, tracemalloc
             tracemalloc.stop()
             print(snapcapture.snapshot())
-        """), env=self.clean)
+        """, options=["--mode", "tracemalloc"]), env=self.clean)
         self.assertEqual((result.status, result.out), (0, b"None\n"))
         self.assertRegex(result.err, r"\Asnapcapture\[\d+\]: the program has ended tracemalloc's tracing; the program goes on\n\Z")
 

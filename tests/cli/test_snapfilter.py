@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import unittest
 
@@ -115,9 +116,16 @@ class Keeping(FilterCase):
         self.assertEqual(self.names("--min-total", "1K", "-x", "*/main.py"), {"core.py:5"})
         self.assertEqual(self.names("--max-size", "0"), set())
 
-    def test_a_traceback_of_many_sizes_is_large_as_a_whole(self):
-        dumps.write(self.folder / "many.pickle", *((1, size, "/a.py:1") for size in range(10, 20)), (1, 50, "/b.py:1"))
-        self.assertEqual(self.lines("--min-total", "100", file="many.pickle"), {"/a.py:1": (10, 145)})
+    def test_the_total_is_that_of_a_site(self):
+        """A site is (stack, domain, block size): other sizes and domains of a traceback do not make it larger."""
+        dumps.write(self.folder / "old.pickle", (12, 10, "/a.py:1"), (2, 60, "/b.py:1"))
+        dumps.write(self.folder / "new.pickle", (10, 10, "/a.py:1"), (1, 99, "/a.py:1"), (9, 11, "/a.py:1"),
+                    (2, 40, "/b.py:1", 1, 0), (2, 40, "/b.py:1", 1, 7))
+        self.assertEqual(self.lines("--min-total", "100", file="new.pickle"), {"/a.py:1": (10, 100)})
+        self.assertEqual(self.lines("--min-total", "99", file="new.pickle"), {"/a.py:1": (20, 298)})
+        # In a diff, on the larger side.
+        diff = self.filter("--min-total", "110", stdin=self.expect("snapdiff", "old.pickle", "new.pickle"))
+        self.assertEqual(self.lines("-i", "*", stdin=diff), {"/a.py:1": (10, 100), "/b.py:1": (0, 0)})
 
     def test_changes(self):
         dumps.write(self.folder / "old.pickle", (3, 10, "/same.py:1"), (3, 10, "/more.py:1"), (3, 10, "/less.py:1"),
@@ -284,6 +292,21 @@ class Redaction(FilterCase):
             self.assertEqual("numpy" in text, not all_names)
             self.assertEqual("decoder.py" in text, not all_names)
             self.assertIn("3.11.7", text)
+
+    def test_windows(self):
+        """There only a folder Lib tells the standard library, and a program may have one as well."""
+        dumps.write(self.folder / "windows.pickle",
+                    (1, 8, ["C:\\Python311\\Lib\\json\\decoder.py:1"]),
+                    (1, 16, ["D:\\alpha\\Python312\\Lib\\asyncio\\events.py:2"]),
+                    (1, 32, ["D:\\alpha\\Python312\\Lib\\customer\\main.py:3"]),
+                    (1, 64, ["D:\\alpha\\Lib\\json\\customer.py:4"]))
+        snap = self.filter("--redact", "key", file="windows.pickle")
+        lines = sorted(re.sub("[0-9a-f]{24}", "#", line) for line in self.lines("-i", "*", stdin=snap))
+        self.assertEqual(lines, ["C:\\Python311\\Lib\\json\\decoder.py:1", "redacted/#.py:3", "redacted/#.py:4",
+                                 "redacted/#\\Python312\\Lib\\asyncio\\events.py:2"])
+        for secret in (b"alpha", b"customer"):
+            self.assertNotIn(secret, snap)
+        self.assertEqual(sum(size for _, size in self.lines("-i", "@stdlib", stdin=snap).values()), 8 + 16)
 
     def test_redacted_files_still_diff(self):
         dumps.write_pair(self.folder)

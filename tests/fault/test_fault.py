@@ -40,6 +40,7 @@ def make_inputs(folder):
         check_call("snapcat", "-o", folder / f"{name}.snap", folder / f"{name}.pickle")
     check_call("snapcat", "-o", folder / "series.snap", folder / "a.snap", folder / "b.snap")
     check_call("snapdiff", "-o", folder / "diff.snap", folder / "a.snap", folder / "b.snap")
+    check_call("snapcat", "-o", folder / "counted.snap", "--set", "sample_period_bytes=65536", folder / "a.pickle")
     (folder / "own.list").write_text("*.py\n!*/json/*\n")
     (folder / "own.key").write_bytes(bytes(range(32)))
     (folder / "cut.snap").write_bytes((folder / "series.snap").read_bytes()[:-40])
@@ -59,6 +60,13 @@ COMMANDS = [
     "snapdiff -o OUT a.snap b.snap",
     "snapdiff a.pickle b.pickle",
     "snapdiff series.snap",
+    "snapcat -o OUT --merge counted.snap b.snap",
+    "snapdiff -o OUT counted.snap b.snap",
+    "snapdiff --fail-over 1T counted.snap counted.snap",
+    "snapfilter -o OUT --min-total 10 counted.snap",
+    "snaptop --no-source 10 counted.snap",
+    "snapinfo counted.snap",
+    "snapinfo --json counted.snap",
     "snapfilter -o OUT -a -i */*.py -I e -x @tracer -D 7 --min-total 10 series.snap",
     "snapfilter --hide */json/* --show-from *.py --map /srv=/data a.snap",
     "snapfilter -o OUT --preset-file own.list -i @own --redact own.key diff.snap",

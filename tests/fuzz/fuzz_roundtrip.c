@@ -51,7 +51,7 @@ static struct told_name take_name(struct program *p)
 	if (kind == 0xFF)
 		name.size = SNAP_STRING_MAX;
 	else if (kind >= 0xF0)
-		name.size = 100 * (1 + take(p));
+		name.size = 16 + take(p);
 	name.bytes = bag_memory(NULL, name.size, 1);
 	/* Many beginnings are the same. */
 	memset(name.bytes, 'a' + (int)(kind >> 4 & 1), name.size);

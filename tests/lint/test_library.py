@@ -127,7 +127,7 @@ ROOMS = {
     "store": {"base", "model", "store"},
 }
 # What of the public headers the ground may know of: nothing that has to do with snapshots.
-GROUND = {"status.h", "limits.h", "input.h", "output.h"}
+GROUND = {"status.h", "utf8.h", "limits.h", "input.h", "output.h"}
 
 
 def includes_of(path):

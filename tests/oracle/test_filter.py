@@ -165,6 +165,19 @@ class Laws(unittest.TestCase):
                 self.assertEqual({row[0] for row in rows_of_snap(cut(diff, "--only", part))},
                                  {traceback for traceback, values in sums.items() if holds(*values)}, part)
 
+    def test_sites_with_a_total(self):
+        """By stack, domain and block size; of a diff, on the larger side."""
+        kept = dropped = 0
+        for rng, _, (snap, _), diff in self.pairs:
+            for data in (snap, diff):
+                rows = rows_of_snap(data)
+                totals = [max(row[4][1::2]) for row in rows]
+                least = rng.choice(totals or [0])
+                wanted = [row for row, total in zip(rows, totals) if total >= least]
+                self.assertIsNone(difference(rows_of_snap(cut(data, "--min-total", str(least))), wanted), least)
+                kept, dropped = kept + len(wanted), dropped + len(rows) - len(wanted)
+        self.assertGreater(min(kept, dropped), 100)
+
     def test_filters_in_turn_commute(self):
         for rng, frames, (snap, _), diff in self.pairs:
             one, other = Filters(rng, frames).options, Filters(rng, frames).options

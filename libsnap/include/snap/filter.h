@@ -31,7 +31,7 @@ struct snap_filter {
 	bool intersect;
 	uint64_t min_size, max_size; /* bytes of one block */
 	bool has_max_size;
-	int64_t min_total;           /* bytes at its whole traceback, in a diff on the larger side */
+	int64_t min_total;           /* bytes of the whole site (stack, domain, block size), in a diff on the larger side */
 	unsigned only;               /* of enum snap_filter_change, 0 = all; diffs only */
 };
 

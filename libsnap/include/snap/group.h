@@ -40,13 +40,16 @@ struct snap_group_options {
 struct snap_group_row {
 	int64_t size, count;           /* bytes and blocks of the (newer) snapshot */
 	int64_t size_diff, count_diff; /* newer less older; 0 where it is no diff */
+	/* Of estimates from samples: half the 95 % confidence interval (snap_estimate_error); those of differences
+	 * are upper bounds, see snap/estimate.h. Else 0. */
+	double size_error, count_error, size_diff_error, count_diff_error;
 	uint32_t domain;               /* by domain */
 	uint64_t block_size;           /* by size */
 	size_t frames;                 /* by lineno, filename, function: 1; by traceback: its length; else 0 */
 	uint32_t total;                /* by traceback: frames of the real stacks, 0 where unknown or not the same */
 };
 
-/* Groups and ranks the first `top` (0 = all). The snapshot is borrowed until the groups are freed.
+/* Groups and ranks the first `top` (0 = all). What was sampled should be estimated first (snap_estimate). The snapshot is borrowed until the groups are freed.
  * SNAP_ERR_INVALID for a combination that makes no sense, with a sentence that says why;
  * SNAP_ERR_LIMIT when a cumulative sum leaves 63 bits. */
 SNAP_API enum snap_status snap_groups_new(struct snap_groups **out, const struct snap_snapshot *s,

@@ -40,7 +40,9 @@ enum snap_trend_verdict {
 
 struct snap_trend_options {
 	bool by_counter;      /* the counter is the clock, whatever the times */
-	double sample_period; /* mean bytes between samples, 0 = every block was recorded */
+	/* Mean bytes between samples, 0 = every block was recorded. What was added are estimates (snap_estimate);
+	 * growth within three standard deviations is no suspect for a leak. */
+	double sample_period;
 };
 
 /* Judges what was added, at least two snapshots. Once only. SNAP_ERR_INVALID for fewer, and for by_counter
@@ -81,6 +83,8 @@ struct snap_trend_suspect {
 	double score;  /* 0 to 1: how much it looks like a leak */
 	size_t family; /* equal for suspects that grow by the same curve: the row of the first of them */
 	int64_t growth_bytes, growth_blocks; /* from the first to the last snapshot */
+	double growth_error; /* of estimates from samples: half the 95 % confidence interval of growth_bytes, at most;
+	                        else 0. The rates' intervals have it in them */
 	size_t first_seen; /* the snapshot that has the first of its blocks, from 0 */
 	size_t starts;     /* the snapshot from which on it grows */
 	size_t rising;     /* snapshots with more bytes than the one before them */

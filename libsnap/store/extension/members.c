@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <snap/estimate.h>
 #include <snap/input.h>
 
 #include "table.h"
@@ -162,6 +163,10 @@ bool members_next(struct members *members, bool *over, char **error)
 	if (status == SNAP_END) {
 		members->over = true;
 		return members_next(members, over, error);
+	}
+	if (snap_estimate(snapshot, &err) < 0) {
+		snap_snapshot_free(snapshot);
+		return members_fail(error, members->name, &err);
 	}
 	snap_snapshot_free(members->snapshot);
 	members->snapshot = snapshot;

@@ -1,0 +1,414 @@
+/* Layouts of CPython, and the walk; see frames.h. */
+#define _GNU_SOURCE
+#include "frames.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Offsets in bytes, by offsetof with each version's own headers. From 3.11 on frames are no objects; 3.11
+ * and 3.12 keep the newest one in a structure on the C stack. Since 3.13 the interpreter publishes all but
+ * one of them. */
+static const struct layout {
+	int minor;
+	bool has_objects;   /* frames are Python objects, and an instruction is a number in the code */
+	bool has_cframe;
+	uint8_t unit;       /* bytes that count as one in that number */
+	uint8_t resume;     /* the instruction a call begins with */
+	uint16_t thread_frame, cframe_frame, code, previous, instruction, owner;
+	uint16_t first, start, file, function; /* of a code object: first traceable unit, instructions, names */
+} layouts[] = {
+	{.minor = 8, .has_objects = true, .unit = 1, .thread_frame = 24, .code = 32, .previous = 24,
+	 .instruction = 104, .file = 104, .function = 112},
+	{.minor = 9, .has_objects = true, .unit = 1, .thread_frame = 24, .code = 32, .previous = 24,
+	 .instruction = 104, .file = 104, .function = 112},
+	{.minor = 10, .has_objects = true, .unit = 2, .thread_frame = 24, .code = 32, .previous = 24,
+	 .instruction = 96, .file = 104, .function = 112},
+	{.minor = 11, .has_cframe = true, .resume = 151, .thread_frame = 56, .cframe_frame = 8, .code = 32,
+	 .previous = 48, .instruction = 56, .owner = 69, .first = 168, .start = 184, .file = 112, .function = 128},
+	{.minor = 12, .has_cframe = true, .resume = 151, .thread_frame = 56, .cframe_frame = 0, .code = 0,
+	 .previous = 8, .instruction = 56, .owner = 70, .first = 176, .start = 192, .file = 112, .function = 128},
+	{.minor = 13, .resume = 149, .thread_frame = 72, .code = 0, .previous = 8, .instruction = 56, .owner = 70,
+	 .first = 184, .start = 200, .file = 112, .function = 128},
+};
+
+/* The words of `_PyRuntime.debug_offsets` of 3.13. */
+enum {
+	PUBLISHED_VERSION = 1,
+	PUBLISHED_FREE_THREADED = 2,
+	PUBLISHED_THREAD_FRAME = 23,
+	PUBLISHED_PREVIOUS = 29,
+	PUBLISHED_CODE = 30,
+	PUBLISHED_INSTRUCTION = 31,
+	PUBLISHED_OWNER = 33,
+	PUBLISHED_FILE = 35,
+	PUBLISHED_FUNCTION = 37,
+	PUBLISHED_START = 43,
+	PUBLISHED_WORDS
+};
+
+enum { OWNER_GENERATOR = 1, OWNER_C = 3 }; /* what made a frame; the second since 3.12 */
+enum { TYPE_OF = 8 };                      /* of an object: its type */
+enum { TYPE_NAME = 24, TYPE_SIZE = 32, TYPE_RELEASE = 48, TYPE_FLAGS = 168 }; /* of a type */
+enum { FLAG_COLLECTED = 1 << 14, FLAG_HEADER = 1 << 3 | 1 << 4, HEADER = 16 };
+enum { DEPTH_CHECKED = 10000 };
+
+static struct layout layout;
+
+/* Numbers of code objects that are gone, by address: they take part in keys, so that a new object at the
+ * address of an old one has keys of its own. Addresses share a number where they must; then keys of objects
+ * that are still there change, which costs a look at their names and no more. */
+enum { DEATHS = 8192 };
+static uint32_t deaths[DEATHS];
+
+static inline uint64_t fold(uint64_t a, uint64_t b)
+{
+	__extension__ unsigned __int128 product = (unsigned __int128)a * b;
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline uint32_t *deaths_of(uintptr_t code)
+{
+	return &deaths[(code >> 4 ^ code >> 17) % DEATHS];
+}
+
+/* --- reading, where it is known that there is something, and where that is to be found out --- */
+
+static int probe_pipe[2] = {-1, -1};
+
+/* The system looks whether the memory is there. */
+static bool probe(uintptr_t address, void *to, size_t size)
+{
+	memset(to, 0, size);
+	return write(probe_pipe[1], (const void *)address, size) == (ssize_t)size &&
+	       read(probe_pipe[0], to, size) == (ssize_t)size;
+}
+
+#define READER(name, type)                                                                                             \
+	static inline __attribute__((always_inline)) type name(uintptr_t address, bool unsure)                        \
+	{                                                                                                              \
+		type value;                                                                                            \
+		if (unsure)                                                                                            \
+			(void)probe(address, &value, sizeof value);                                                    \
+		else                                                                                                   \
+			memcpy(&value, (const void *)address, sizeof value);                                           \
+		return value;                                                                                          \
+	}
+READER(read_pointer, uintptr_t)
+READER(read_int, int)
+READER(read_byte, uint8_t)
+#undef READER
+
+/* --- the walk --- */
+
+static inline uintptr_t newest_frame(bool unsure)
+{
+	uintptr_t thread = (uintptr_t)py.PyGILState_GetThisThreadState();
+	if (thread == 0)
+		return 0;
+	uintptr_t frame = read_pointer(thread + layout.thread_frame, unsure);
+	if (layout.has_cframe && frame != 0)
+		frame = read_pointer(frame + layout.cframe_frame, unsure);
+	return frame;
+}
+
+/* The frame at `frame`, or the first behind it that Python shows, and the one behind that. Not shown are
+ * frames that have not begun, and those between C and Python. */
+static inline __attribute__((always_inline)) bool next_frame(uintptr_t *frame, struct frame_place *place, bool unsure)
+{
+	for (; *frame != 0; *frame = read_pointer(*frame + layout.previous, unsure)) {
+		if (layout.has_objects) {
+			place->code = (py_object *)read_pointer(*frame + layout.code, unsure);
+			place->instruction = (uintptr_t)(intptr_t)read_int(*frame + layout.instruction, unsure);
+			break;
+		}
+		uint8_t owner = read_byte(*frame + layout.owner, unsure);
+		if (owner == OWNER_C)
+			continue;
+		uintptr_t code = read_pointer(*frame + layout.code, unsure);
+		place->code = (py_object *)code;
+		place->instruction = read_pointer(*frame + layout.instruction, unsure);
+		if (owner == OWNER_GENERATOR ||
+		    place->instruction >=
+			    code + layout.start + 2 * (uintptr_t)(unsigned)read_int(code + layout.first, unsure))
+			break;
+	}
+	if (*frame == 0)
+		return false;
+	*frame = read_pointer(*frame + layout.previous, unsure);
+	return true;
+}
+
+static inline uint64_t mix_place(uint64_t key, const struct frame_place *place)
+{
+	uint64_t where = layout.has_objects ? (uintptr_t)place->code + (place->instruction << 48) : place->instruction;
+	uint64_t which = (uint64_t)*deaths_of((uintptr_t)place->code) << 32;
+	return fold(key ^ where, UINT64_C(0x9E3779B97F4A7C15) ^ which);
+}
+
+uint64_t frames_key(unsigned limit)
+{
+	uint64_t key = UINT64_C(0x243F6A8885A308D3);
+	uintptr_t frame = newest_frame(false);
+	struct frame_place place;
+	while (limit-- > 0 && next_frame(&frame, &place, false))
+		key = mix_place(key, &place);
+	return key != 0 ? key : 1;
+}
+
+uint64_t frames_place_key(const struct frame_place *place)
+{
+	uint64_t key = mix_place(0, place);
+	return key != 0 ? key : 1;
+}
+
+uint64_t frames_code_key(const struct frame_place *place)
+{
+	const struct frame_place start = {.code = place->code, .instruction = (uintptr_t)place->code};
+	return frames_place_key(&start);
+}
+
+size_t frames_read(struct frame_place *places, size_t limit, size_t *total)
+{
+	uintptr_t frame = newest_frame(false);
+	struct frame_place place;
+	size_t depth = 0;
+	for (; next_frame(&frame, &place, false); depth++)
+		if (depth < limit)
+			places[depth] = place;
+	*total = depth;
+	return depth < limit ? depth : limit;
+}
+
+static int byte_of(const struct frame_place *place)
+{
+	if (layout.has_objects)
+		return (int)(intptr_t)place->instruction * layout.unit;
+	return (int)(place->instruction - ((uintptr_t)place->code + layout.start));
+}
+
+uint32_t frames_line(const struct frame_place *place)
+{
+	int line = py.PyCode_Addr2Line(place->code, byte_of(place));
+	return line > 0 ? (uint32_t)line : 0;
+}
+
+py_object *frames_file(const struct frame_place *place)
+{
+	return (py_object *)read_pointer((uintptr_t)place->code + layout.file, false);
+}
+
+py_object *frames_function(const struct frame_place *place)
+{
+	return (py_object *)read_pointer((uintptr_t)place->code + layout.function, false);
+}
+
+uintptr_t frames_block_of(py_object *object)
+{
+	uintptr_t type = read_pointer((uintptr_t)object + TYPE_OF, false);
+	unsigned long flags = (unsigned long)read_pointer(type + TYPE_FLAGS, false);
+	return (uintptr_t)object - ((flags & FLAG_COLLECTED) != 0 ? HEADER : 0) - ((flags & FLAG_HEADER) != 0 ? HEADER : 0);
+}
+
+/* --- code objects that go --- */
+
+static void (*release_code)(py_object *);
+
+static void note_death(py_object *code)
+{
+	(*deaths_of((uintptr_t)code))++;
+	release_code(code);
+}
+
+static bool number_attribute(py_object *object, const char *name, unsigned long long *number)
+{
+	py_object *value = object != NULL ? py.PyObject_GetAttrString(object, name) : NULL;
+	bool known = value != NULL && python_number(value, number);
+	py.PyErr_Clear();
+	py.Py_DecRef(value);
+	return known;
+}
+
+/* The slot of the type through which every code object goes, in all versions and all interpreters. */
+static bool watch_code(void)
+{
+	static const char name[] = "code";
+	char found[sizeof name];
+	unsigned long long size, flags;
+	uintptr_t type = (uintptr_t)dlsym(RTLD_DEFAULT, "PyCode_Type");
+	uintptr_t at = type + TYPE_RELEASE, release = type != 0 ? read_pointer(at, true) : 0;
+	void (*ours)(py_object *) = note_death;
+	if (type == 0 || release == 0 || !probe(read_pointer(type + TYPE_NAME, true), found, sizeof found) ||
+	    memcmp(found, name, sizeof name) != 0)
+		return false;
+	if (!number_attribute((py_object *)type, "__basicsize__", &size) ||
+	    size != read_pointer(type + TYPE_SIZE, true) ||
+	    !number_attribute((py_object *)type, "__flags__", &flags) ||
+	    flags != read_pointer(type + TYPE_FLAGS, true))
+		return false;
+	memcpy(&release_code, &release, sizeof release);
+	memcpy((void *)at, &ours, sizeof ours);
+	return true;
+}
+
+/* --- the check --- */
+
+static bool is_attribute(py_object *object, const char *name, uintptr_t expected)
+{
+	py_object *value = py.PyObject_GetAttrString(object, name);
+	py.PyErr_Clear();
+	py.Py_DecRef(value); /* its owner has it still */
+	return value != NULL && (uintptr_t)value == expected;
+}
+
+/* The instruction that is said to be the first traceable one begins a call. */
+static bool begins_call(uintptr_t code)
+{
+	int first = read_int(code + layout.first, true);
+	char *bytes;
+	ssize_t size;
+	py_object *all = py.PyObject_GetAttrString((py_object *)code, "co_code");
+	bool begins = all != NULL && py.PyBytes_AsStringAndSize(all, &bytes, &size) == 0 && first >= 0 &&
+		      first < size / 2 && (uint8_t)bytes[2 * (ssize_t)first] == layout.resume;
+	py.PyErr_Clear();
+	py.Py_DecRef(all);
+	return begins;
+}
+
+/* What the walk found against a frame of Python's own. */
+static bool agrees(py_object *frame, const struct frame_place *place)
+{
+	uintptr_t code = (uintptr_t)place->code;
+	unsigned long long line;
+	py_object *none = py.none, *number = py.PyObject_GetAttrString(frame, "f_lineno");
+	bool has_line = number != none && number != NULL && python_number(number, &line);
+	py.Py_DecRef(number);
+	py_object *last = py.PyObject_GetAttrString(frame, "f_lasti");
+	unsigned long long byte;
+	bool known = last != NULL && python_number(last, &byte) && (int)byte == byte_of(place);
+	py.PyErr_Clear();
+	py.Py_DecRef(last);
+	return known && is_attribute(frame, "f_code", code) &&
+	       is_attribute(place->code, "co_filename", read_pointer(code + layout.file, true)) &&
+	       is_attribute(place->code, layout.has_objects ? "co_name" : "co_qualname",
+			    read_pointer(code + layout.function, true)) &&
+	       (layout.has_objects || begins_call(code)) && frames_line(place) == (has_line ? line : 0);
+}
+
+static bool stack_agrees;
+
+/* Called by the code below. */
+static py_object *compare_stacks(py_object *self, py_object *arguments)
+{
+	(void)self;
+	(void)arguments;
+	uintptr_t at = newest_frame(true);
+	struct frame_place place;
+	py_object *frame = python_call_module("sys", "_getframe");
+	size_t depth = 0;
+	stack_agrees = true;
+	while (stack_agrees && frame != NULL && frame != py.none && depth++ < DEPTH_CHECKED) {
+		stack_agrees = next_frame(&at, &place, true) && agrees(frame, &place);
+		py_object *previous = py.PyObject_GetAttrString(frame, "f_back");
+		py.Py_DecRef(frame);
+		frame = previous;
+	}
+	stack_agrees = stack_agrees && frame == py.none && depth > 4 && !next_frame(&at, &place, true);
+	py.PyErr_Clear();
+	py.Py_DecRef(frame);
+	py.Py_IncRef(py.none);
+	return py.none;
+}
+
+/* With all kinds of frames that are laid out in ways of their own: of a class body, a function that a class
+ * calls, a generator, and code between C and Python. */
+static const char stacks_of_each_kind[] = "class Kinds:\n"
+					  "    def __init__(self, check):\n"
+					  "        self.all = [kind for kind in map(self.each, [check])]\n"
+					  "\n"
+					  "    def each(self, check):\n"
+					  "        def generate():\n"
+					  "            yield \\\n"
+					  "                check()\n"
+					  "        return list(generate())\n"
+					  "\n"
+					  "Kinds(check)\n";
+
+static bool compare(void)
+{
+	static struct python_method methods[] = {{"check", compare_stacks, PYTHON_NO_ARGUMENTS, NULL},
+						 {NULL, NULL, 0, NULL}};
+	py_object *object = python_new_object("snapcapture.Check", methods);
+	py_object *method = object != NULL ? py.PyObject_GetAttrString(object, "check") : NULL;
+	py_object *names = method != NULL ? py.Py_BuildValue("{sO}", "check", method) : NULL;
+	py_object *builtins = py.PyImport_ImportModule("builtins");
+	py_object *result = names != NULL && builtins != NULL
+				    ? py.PyObject_CallMethod(builtins, "exec", "sO", stacks_of_each_kind, names)
+				    : NULL;
+	bool same = result != NULL && stack_agrees;
+	py.PyErr_Clear();
+	py.Py_DecRef(result);
+	py.Py_DecRef(builtins);
+	py.Py_DecRef(names);
+	py.Py_DecRef(method);
+	py.Py_DecRef(object);
+	return same;
+}
+
+/* What the interpreter says itself; false if it says something else than we know how to read. */
+static bool take_published(void)
+{
+	uint64_t words[PUBLISHED_WORDS];
+	const void *runtime = dlsym(RTLD_DEFAULT, "_PyRuntime");
+	if (runtime == NULL || !probe((uintptr_t)runtime, words, sizeof words) ||
+	    memcmp(words, "xdebugpy", sizeof *words) != 0 ||
+	    words[PUBLISHED_VERSION] >> 16 != (0x0300 | (unsigned)layout.minor) || words[PUBLISHED_FREE_THREADED] != 0)
+		return false;
+	const struct {
+		uint16_t *offset;
+		unsigned word;
+	} all[] = {{&layout.thread_frame, PUBLISHED_THREAD_FRAME}, {&layout.previous, PUBLISHED_PREVIOUS},
+		   {&layout.code, PUBLISHED_CODE},		   {&layout.instruction, PUBLISHED_INSTRUCTION},
+		   {&layout.owner, PUBLISHED_OWNER},		   {&layout.file, PUBLISHED_FILE},
+		   {&layout.function, PUBLISHED_FUNCTION},	   {&layout.start, PUBLISHED_START}};
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		if (words[all[i].word] > UINT16_MAX)
+			return false;
+		*all[i].offset = (uint16_t)words[all[i].word];
+	}
+	return true;
+}
+
+static bool find_layout(void)
+{
+	int minor = 0;
+	if (sscanf(py.Py_GetVersion(), "3.%d", &minor) != 1)
+		return false;
+	for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
+		if (layouts[i].minor == minor) {
+			layout = layouts[i];
+			return true;
+		}
+	return false;
+}
+
+bool frames_learn(const char **why)
+{
+	static bool learned;
+	if (learned)
+		return true;
+	if (sizeof(void *) != 8 || !find_layout()) {
+		*why = "the frames of this version of Python are unknown";
+		return false;
+	}
+	*why = "the frames of this Python are not where they are expected";
+	if (pipe2(probe_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+		return false;
+	learned = (layout.minor < 13 || take_published()) && compare() && watch_code();
+	close(probe_pipe[0]);
+	close(probe_pipe[1]);
+	return learned;
+}

@@ -1,0 +1,43 @@
+/* The Python frames of the calling thread, read where each minor version of CPython keeps them: no object
+ * is made, no reference is counted, nothing is allocated, and the GIL is not needed, for a thread's own
+ * frames stand still while it is here. What is known of the layout of CPython is in this file, and checked
+ * against what Python itself says before it is used. */
+#ifndef CMD_CAPTURE_FRAMES_H
+#define CMD_CAPTURE_FRAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "python_api.h"
+
+/* Where a frame is: in a code object, and where in it. */
+struct frame_place {
+	py_object *code;
+	uintptr_t instruction;
+};
+
+/* Learns the layout for the interpreter this runs in, checks it, and begins to watch code objects. False
+ * with a sentence in *why when the version is unknown or anything is not as expected: then none of the
+ * functions below may be called. With the GIL, called from Python code; runs some. Once is enough. */
+bool frames_learn(const char **why);
+
+/* Tells stacks apart: a hash of the `limit` newest frames that is never 0, and never again that of frames
+ * one of whose code objects is gone. */
+uint64_t frames_key(unsigned limit);
+/* The same frames, newest first; returns how many. *total is how deep the stack is. */
+size_t frames_read(struct frame_place *places, size_t limit, size_t *total);
+
+/* Of a frame of the calling thread's. The names are borrowed from the code object; the line is 0 where there
+ * is none. */
+uint32_t frames_line(const struct frame_place *place);
+py_object *frames_file(const struct frame_place *place);
+py_object *frames_function(const struct frame_place *place); /* qualified since 3.11 */
+/* Tell places, and code objects, apart as frames_key does stacks. */
+uint64_t frames_place_key(const struct frame_place *place);
+uint64_t frames_code_key(const struct frame_place *place);
+
+/* Where the block begins that an object lies in. */
+uintptr_t frames_block_of(py_object *object);
+
+#endif

@@ -1,0 +1,35 @@
+/* Which blocks are sampled: a Poisson process over the bytes that are allocated, with one sample in
+ * `period` bytes on average. A block of s bytes is hit with the probability 1 - exp(-s / period), exactly
+ * and whatever came before it, since the process has no memory; so sums divided by that are unbiased
+ * (Horvitz and Thompson, "A generalization of sampling without replacement", 1952). */
+#ifndef CMD_CAPTURE_SAMPLER_H
+#define CMD_CAPTURE_SAMPLER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A stream of allocations: that of a thread. Zeroed, it has not begun. */
+struct sampler_stream {
+	int64_t left; /* bytes up to and with the next hit; 0 or less when it was passed or not drawn yet */
+	uint64_t era; /* of the sampler, when that was drawn */
+};
+
+/* Begins anew, for all streams. `seed` 0 takes one from the system. */
+void sampler_start(uint64_t period, uint64_t seed);
+uint64_t sampler_period(void);
+/* So that the child of a fork does not repeat what its parent does. */
+void sampler_reseed(void);
+
+/* When `size` bytes have taken stream->left to 0 or less: whether the block is hit. Threads may call it at
+ * the same time, each for its own stream. */
+bool sampler_passed(struct sampler_stream *stream, size_t size);
+
+/* Whether a block of `size` bytes is hit. */
+static inline bool sampler_hits(struct sampler_stream *stream, size_t size)
+{
+	stream->left -= (int64_t)size;
+	return stream->left <= 0 && sampler_passed(stream, size);
+}
+
+#endif

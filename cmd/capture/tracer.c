@@ -1,0 +1,668 @@
+/* Hooks, blocks and sites; see tracer.h.
+ *
+ * One lock guards all that is known. Most callers hold the GIL, so they wait for it only when others work
+ * without; it is held for a few instructions, or for the growth of a part of a table. In sampled mode an
+ * array of counters, by address, tells without the lock that a block is not known. */
+#define _GNU_SOURCE
+#include "tracer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frames.h"
+#include "lock.h"
+#include "memory.h"
+#include "sampler.h"
+#include "stacks.h"
+#include "table.h"
+
+struct site {
+	uint64_t key, size, live;
+	uint32_t stack, domain; /* the second is a place in tracer.domains */
+};
+
+enum {
+	DOMAINS_MAX = 64,
+	ADDRESS_BITS = 48, /* above these a block's key tells its domain */
+	COUNTERS = 1 << 16,
+	OBJECT_MADE = 0,
+};
+
+static struct {
+	atomic_bool on;
+	bool samples;
+	unsigned frames;
+	struct lock lock;
+	uint32_t era; /* tells captures apart */
+	struct table blocks, sites;
+	struct records site_of; /* struct site, by number */
+	uint64_t live, bytes, peak_bytes, lost;
+	uint64_t in_hand; /* blocks that are between two addresses */
+	bool keeps;       /* a copy is in use: nothing is forgotten */
+	unsigned domains[DOMAINS_MAX], domain_count;
+	bool has_fork_handlers;
+	int (*other_reference_tracer)(py_object *, int, void *);
+	void *other_reference_data;
+} tracer;
+
+/* Sampled blocks that may be at an address. Changed with the lock. */
+static atomic_uint_least16_t counters[COUNTERS];
+
+/* A library that is loaded late gets few such bytes. */
+static __thread __attribute__((tls_model("initial-exec"))) struct {
+	struct sampler_stream stream;
+	uintptr_t fresh; /* where an object may be about to be made */
+	bool inside;     /* an allocator that may call another domain's */
+	bool passed;     /* a hook while inside */
+} thread;
+
+static struct python_allocator next[PYTHON_ALLOCATORS];
+
+/* --- sites --- */
+
+static uint64_t site_key(uint64_t stack_key, uint64_t size, uint32_t domain)
+{
+	uint64_t h = stack_key ^ (size + 1) * UINT64_C(0x9E3779B97F4A7C15) ^ (uint64_t)domain << 56;
+	h = (h ^ h >> 32) * UINT64_C(0xD6E8FEB86659FD93);
+	return h ^ h >> 32;
+}
+
+static struct site *site_at(uint32_t number)
+{
+	return records_at(&tracer.site_of, number);
+}
+
+static bool forget_dead_site(uint32_t number)
+{
+	struct site *site = site_at(number);
+	if (site->live > 0)
+		return false;
+	stacks_release(site->stack);
+	records_return(&tracer.site_of, number);
+	return true;
+}
+
+/* Sites that are dead stay until their room is needed, for most come to life again. */
+static uint32_t new_site(uint64_t key, uint64_t stack_key, uint64_t size, uint32_t domain)
+{
+	table_make_room(&tracer.sites, key, tracer.keeps ? NULL : forget_dead_site);
+	uint32_t stack = stacks_use(stack_key);
+	if (stack == 0)
+		return 0;
+	uint32_t before, number = records_take(&tracer.site_of);
+	if (number != 0 && table_set(&tracer.sites, key, number, &before)) {
+		*site_at(number) = (struct site){.key = key, .size = size, .stack = stack, .domain = domain};
+		return number;
+	}
+	if (number != 0)
+		records_return(&tracer.site_of, number);
+	stacks_release(stack);
+	return 0;
+}
+
+static uint32_t find_site(uint64_t stack_key, uint64_t size, uint32_t domain)
+{
+	uint64_t key = site_key(stack_key, size, domain);
+	uint32_t *known = table_find(&tracer.sites, key);
+	return known != NULL ? *known : new_site(key, stack_key, size, domain);
+}
+
+static void add_block(struct site *site)
+{
+	site->live++;
+	tracer.live++;
+	tracer.bytes += site->size;
+	if (tracer.bytes > tracer.peak_bytes)
+		tracer.peak_bytes = tracer.bytes;
+}
+
+static void remove_block(uint32_t number)
+{
+	struct site *site = site_at(number);
+	site->live--;
+	tracer.live--;
+	tracer.bytes -= site->size;
+}
+
+/* --- blocks --- */
+
+/* Neighbours have neighbouring counters, for a program is at few places at a time. */
+static atomic_uint_least16_t *counter_of(uint64_t block)
+{
+	return &counters[(block >> 4 ^ block >> 20 ^ block >> ADDRESS_BITS) % COUNTERS];
+}
+
+static void count(uint64_t block, int change)
+{
+	atomic_uint_least16_t *counter = counter_of(block);
+	if (tracer.samples)
+		atomic_store_explicit(counter,
+				      (uint_least16_t)(atomic_load_explicit(counter, memory_order_relaxed) + change),
+				      memory_order_relaxed);
+}
+
+/* Whoever frees a block has learned of it after it was made, so it is seen here. A counter that has gone
+ * round stands for 65536 blocks that all share it, which sampling does not come to. */
+static bool may_be_known(uint64_t block)
+{
+	return !tracer.samples || atomic_load_explicit(counter_of(block), memory_order_relaxed) != 0;
+}
+
+/* A block that is between two addresses: its site counts it still. */
+struct held_block {
+	uint32_t site, era; /* site 0 = it was not known */
+};
+
+/* Its site has counted it already. */
+static void enter_block(uint64_t block, uint32_t site)
+{
+	uint32_t before;
+	if (!table_set(&tracer.blocks, block, site, &before)) {
+		tracer.lost++;
+		remove_block(site);
+	} else if (before != 0) {
+		/* The end of what was there was not seen: it came from below the hooks. */
+		remove_block(before);
+	} else {
+		count(block, 1);
+	}
+}
+
+static uint32_t leave_block(uint64_t block)
+{
+	uint32_t site = table_remove(&tracer.blocks, block);
+	if (site != 0)
+		count(block, -1);
+	return site;
+}
+
+static struct held_block hold_block(uint64_t block)
+{
+	struct held_block held = {.site = 0};
+	if (block == 0 || !may_be_known(block))
+		return held;
+	lock_take(&tracer.lock);
+	held.site = atomic_load(&tracer.on) ? leave_block(block) : 0;
+	held.era = tracer.era;
+	tracer.in_hand += held.site != 0;
+	lock_release(&tracer.lock);
+	return held;
+}
+
+/* With the lock. */
+static bool let_go(const struct held_block *held)
+{
+	bool is_ours = held->site != 0 && held->era == tracer.era && atomic_load(&tracer.on);
+	tracer.in_hand -= is_ours;
+	return is_ours;
+}
+
+static void put_back(uint64_t block, const struct held_block *held)
+{
+	if (held->site == 0)
+		return;
+	lock_take(&tracer.lock);
+	if (let_go(held))
+		enter_block(block, held->site);
+	lock_release(&tracer.lock);
+}
+
+/* A block that was made, in place of another one or of none. */
+static void enter(uint64_t block, size_t size, uint32_t domain, const struct held_block *before)
+{
+	uint64_t stack_key = frames_key(tracer.frames);
+	lock_take(&tracer.lock);
+	if (before != NULL && let_go(before))
+		remove_block(before->site);
+	if (atomic_load(&tracer.on)) {
+		uint32_t site = find_site(stack_key, size, domain);
+		if (site == 0) {
+			tracer.lost++;
+		} else {
+			add_block(site_at(site));
+			enter_block(block, site);
+		}
+	}
+	lock_release(&tracer.lock);
+}
+
+static void release(const struct held_block *held)
+{
+	if (held->site == 0)
+		return;
+	lock_take(&tracer.lock);
+	if (let_go(held))
+		remove_block(held->site);
+	lock_release(&tracer.lock);
+}
+
+static void leave(uint64_t block)
+{
+	if (block == 0 || !may_be_known(block))
+		return;
+	lock_take(&tracer.lock);
+	uint32_t site = atomic_load(&tracer.on) ? leave_block(block) : 0;
+	if (site != 0)
+		remove_block(site);
+	lock_release(&tracer.lock);
+}
+
+/* --- hooks --- */
+
+static inline bool is_recorded(size_t size)
+{
+	return !tracer.samples || sampler_hits(&thread.stream, size);
+}
+
+/* Whether to forward and no more. */
+static inline bool passes_by(void)
+{
+	if (!thread.inside && atomic_load_explicit(&tracer.on, memory_order_relaxed))
+		return false;
+	thread.passed = true;
+	return true;
+}
+
+static inline void made(int domain, void *block, size_t size)
+{
+	if (block == NULL)
+		return;
+	if (domain == PYTHON_OBJ)
+		thread.fresh = (uintptr_t)block;
+	if (is_recorded(size))
+		enter((uintptr_t)block, size, 0, NULL);
+}
+
+static inline void *hook_malloc(int domain, size_t size)
+{
+	const struct python_allocator *below = &next[domain];
+	if (passes_by())
+		return below->malloc(below->context, size);
+	thread.inside = true;
+	void *block = below->malloc(below->context, size);
+	thread.inside = false;
+	made(domain, block, size);
+	return block;
+}
+
+static inline void *hook_calloc(int domain, size_t n, size_t size)
+{
+	const struct python_allocator *below = &next[domain];
+	if (passes_by())
+		return below->calloc(below->context, n, size);
+	thread.inside = true;
+	void *block = below->calloc(below->context, n, size);
+	thread.inside = false;
+	made(domain, block, n * size);
+	return block;
+}
+
+/* The old address is forgotten before another thread may get it. */
+static inline void *hook_realloc(int domain, void *old, size_t size)
+{
+	const struct python_allocator *below = &next[domain];
+	if (passes_by())
+		return below->realloc(below->context, old, size);
+	struct held_block held = hold_block((uintptr_t)old);
+	thread.inside = true;
+	void *block = below->realloc(below->context, old, size);
+	thread.inside = false;
+	if (block == NULL)
+		put_back((uintptr_t)old, &held);
+	else if (is_recorded(size))
+		enter((uintptr_t)block, size, 0, &held);
+	else
+		release(&held);
+	return block;
+}
+
+static inline void hook_free(int domain, void *block)
+{
+	const struct python_allocator *below = &next[domain];
+	if (!passes_by())
+		leave((uintptr_t)block);
+	below->free(below->context, block);
+}
+
+/* The context is that of the allocator below: while another thread allocates without the GIL, it may find
+ * functions of the one and the context of the other. */
+#define HOOKS(domain)                                                                                                  \
+	static void *malloc_##domain(void *context, size_t size)                                                       \
+	{                                                                                                              \
+		(void)context;                                                                                         \
+		return hook_malloc(PYTHON_##domain, size);                                                             \
+	}                                                                                                              \
+	static void *calloc_##domain(void *context, size_t n, size_t size)                                            \
+	{                                                                                                              \
+		(void)context;                                                                                         \
+		return hook_calloc(PYTHON_##domain, n, size);                                                          \
+	}                                                                                                              \
+	static void *realloc_##domain(void *context, void *block, size_t size)                                        \
+	{                                                                                                              \
+		(void)context;                                                                                         \
+		return hook_realloc(PYTHON_##domain, block, size);                                                     \
+	}                                                                                                              \
+	static void free_##domain(void *context, void *block)                                                         \
+	{                                                                                                              \
+		(void)context;                                                                                         \
+		hook_free(PYTHON_##domain, block);                                                                     \
+	}
+HOOKS(RAW)
+HOOKS(MEM)
+HOOKS(OBJ)
+#undef HOOKS
+
+static const struct python_allocator hooks[PYTHON_ALLOCATORS] = {
+	[PYTHON_RAW] = {NULL, malloc_RAW, calloc_RAW, realloc_RAW, free_RAW},
+	[PYTHON_MEM] = {NULL, malloc_MEM, calloc_MEM, realloc_MEM, free_MEM},
+	[PYTHON_OBJ] = {NULL, malloc_OBJ, calloc_OBJ, realloc_OBJ, free_OBJ},
+};
+
+/* --- memory of extensions --- */
+
+/* 0 is CPython's own. DOMAINS_MAX when there are too many. */
+static uint32_t number_of_domain(unsigned domain)
+{
+	uint32_t i = 0;
+	while (i < tracer.domain_count && tracer.domains[i] != domain)
+		i++;
+	if (i == tracer.domain_count && i < DOMAINS_MAX)
+		tracer.domains[tracer.domain_count++] = domain;
+	return i;
+}
+
+/* The key of an address, and its domain's number; false if there can be none. */
+static bool foreign_key(unsigned domain, uintptr_t address, uint64_t *key, uint32_t *number)
+{
+	lock_take(&tracer.lock);
+	*number = number_of_domain(domain);
+	bool fits = *number < DOMAINS_MAX && address >> ADDRESS_BITS == 0;
+	tracer.lost += !fits;
+	lock_release(&tracer.lock);
+	*key = address | (uint64_t)*number << ADDRESS_BITS;
+	return fits;
+}
+
+void tracer_track(unsigned domain, uintptr_t address, size_t size)
+{
+	uint64_t key;
+	uint32_t number;
+	if (address == 0 || !atomic_load_explicit(&tracer.on, memory_order_relaxed) ||
+	    !foreign_key(domain, address, &key, &number))
+		return;
+	/* What it was before counts no more, also where the new size is not sampled. */
+	leave(key);
+	if (is_recorded(size))
+		enter(key, size, number, NULL);
+}
+
+void tracer_untrack(unsigned domain, uintptr_t address)
+{
+	uint64_t key;
+	uint32_t number;
+	if (atomic_load_explicit(&tracer.on, memory_order_relaxed) && foreign_key(domain, address, &key, &number))
+		leave(key);
+}
+
+/* --- objects in memory that Python uses again --- */
+
+/* A sampled block stays sampled, as probable as its size makes it: whose it is does not matter for that. */
+static void made_again(uint64_t block)
+{
+	if (!may_be_known(block))
+		return;
+	uint64_t stack_key = frames_key(tracer.frames);
+	lock_take(&tracer.lock);
+	uint32_t *known = atomic_load(&tracer.on) ? table_find(&tracer.blocks, block) : NULL;
+	if (known != NULL) {
+		const struct site *old = site_at(*known);
+		uint32_t site = find_site(stack_key, old->size, old->domain);
+		if (site != 0) {
+			remove_block(*known);
+			add_block(site_at(site));
+			*known = site;
+		}
+	}
+	lock_release(&tracer.lock);
+}
+
+static int on_object(py_object *object, int event, void *data)
+{
+	(void)data;
+	if (event == OBJECT_MADE && atomic_load_explicit(&tracer.on, memory_order_relaxed)) {
+		uintptr_t block = frames_block_of(object);
+		if (block != thread.fresh)
+			made_again(block);
+		thread.fresh = 0;
+	}
+	return tracer.other_reference_tracer != NULL
+		       ? tracer.other_reference_tracer(object, event, tracer.other_reference_data)
+		       : 0;
+}
+
+bool tracer_sees_reuse(void)
+{
+	void *data;
+	return py.get_reference_tracer != NULL && py.get_reference_tracer(&data) == on_object;
+}
+
+static void watch_objects(void)
+{
+	if (py.set_reference_tracer == NULL || py.get_reference_tracer == NULL || tracer_sees_reuse())
+		return;
+	tracer.other_reference_tracer = py.get_reference_tracer(&tracer.other_reference_data);
+	if (py.set_reference_tracer(on_object, NULL) < 0)
+		py.PyErr_Clear();
+}
+
+static void unwatch_objects(void)
+{
+	if (tracer_sees_reuse() && py.set_reference_tracer(tracer.other_reference_tracer, tracer.other_reference_data) < 0)
+		py.PyErr_Clear();
+}
+
+/* --- start and stop --- */
+
+/* Our hooks may be below another's. */
+static bool is_hooked(int domain)
+{
+	struct python_allocator top;
+	py.PyMem_GetAllocator(domain, &top);
+	thread.inside = true;
+	thread.passed = false;
+	void *block = top.malloc(top.context, 1);
+	bool hooked = thread.passed;
+	top.free(top.context, block);
+	thread.inside = false;
+	return hooked;
+}
+
+bool tracer_is_intact(void)
+{
+	for (int domain = 0; domain < PYTHON_ALLOCATORS; domain++)
+		if (!is_hooked(domain))
+			return false;
+	watch_objects();
+	return true;
+}
+
+static void hook(void)
+{
+	for (int domain = 0; domain < PYTHON_ALLOCATORS; domain++) {
+		if (is_hooked(domain))
+			continue;
+		py.PyMem_GetAllocator(domain, &next[domain]);
+		struct python_allocator ours = hooks[domain];
+		ours.context = next[domain].context;
+		py.PyMem_SetAllocator(domain, &ours);
+	}
+}
+
+static void unhook(void)
+{
+	for (int domain = 0; domain < PYTHON_ALLOCATORS; domain++) {
+		struct python_allocator top;
+		py.PyMem_GetAllocator(domain, &top);
+		if (top.malloc == hooks[domain].malloc && top.free == hooks[domain].free)
+			py.PyMem_SetAllocator(domain, &next[domain]);
+	}
+}
+
+static void before_fork(void)
+{
+	lock_take(&tracer.lock);
+}
+
+static void after_fork_in_parent(void)
+{
+	lock_release(&tracer.lock);
+}
+
+static void after_fork_in_child(void)
+{
+	/* Who used the copy is not there. */
+	tracer.keeps = false;
+	sampler_reseed();
+	lock_release(&tracer.lock);
+}
+
+static void forget_all(void)
+{
+	atomic_store(&tracer.on, false);
+	table_clear(&tracer.blocks);
+	table_clear(&tracer.sites);
+	records_clear(&tracer.site_of);
+	stacks_clear();
+	for (size_t i = 0; i < COUNTERS; i++)
+		if (atomic_load_explicit(&counters[i], memory_order_relaxed) != 0)
+			atomic_store_explicit(&counters[i], 0, memory_order_relaxed);
+	tracer.live = tracer.bytes = tracer.peak_bytes = tracer.lost = tracer.in_hand = 0;
+	tracer.keeps = false;
+	tracer.era++;
+}
+
+bool tracer_start(const struct tracer_options *options, const char **why)
+{
+	if (!frames_learn(why))
+		return false;
+	if (!tracer.has_fork_handlers) {
+		*why = "the hooks at fork cannot be set";
+		if (pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) != 0)
+			return false;
+		tracer.has_fork_handlers = true;
+	}
+	bool samples = options->period > 0;
+	lock_take(&tracer.lock);
+	forget_all();
+	tracer.site_of.size = sizeof(struct site);
+	bool begun = stacks_begin(options->frames) && table_begin(&tracer.blocks, samples ? 4 : 10) &&
+		     table_begin(&tracer.sites, samples ? 2 : 6);
+	tracer.samples = samples;
+	tracer.frames = options->frames;
+	(void)number_of_domain(0);
+	if (!begun)
+		forget_all();
+	lock_release(&tracer.lock);
+	if (!begun) {
+		*why = "out of memory";
+		return false;
+	}
+	sampler_start(options->period, options->seed);
+	hook();
+	watch_objects();
+	atomic_store(&tracer.on, true);
+	return true;
+}
+
+void tracer_stop(void)
+{
+	unwatch_objects();
+	unhook();
+	lock_take(&tracer.lock);
+	forget_all();
+	lock_release(&tracer.lock);
+}
+
+/* --- snapshots --- */
+
+struct tracer_copy {
+	struct site *sites; /* that live */
+	size_t count;
+	struct stacks_copy stacks;
+	unsigned domains[DOMAINS_MAX];
+};
+
+static void copy_sites(struct tracer_copy *copy, struct tracer_totals *totals)
+{
+	uint64_t blocks = 0, bytes = 0;
+	/* Numbers that are free have no live blocks: they are zeroed but for the next one's number. */
+	for (uint32_t i = 1; i <= tracer.site_of.used; i++) {
+		const struct site *site = site_at(i);
+		if (site->live == 0)
+			continue;
+		copy->sites[copy->count++] = *site;
+		blocks += site->live;
+		bytes += site->live * site->size;
+	}
+	*totals = (struct tracer_totals){.blocks = tracer.live,
+					 .bytes = tracer.bytes,
+					 .peak_bytes = tracer.peak_bytes,
+					 .lost = tracer.lost,
+					 .own_bytes = memory_mapped(),
+					 .consistent = blocks == tracer.live && bytes == tracer.bytes &&
+						       table_count(&tracer.blocks) + tracer.in_hand == blocks};
+}
+
+enum snap_status tracer_take_copy(struct tracer_copy **out, struct tracer_totals *totals, struct snap_error *err)
+{
+	enum snap_status status = SNAP_OK;
+	struct tracer_copy *copy = calloc(1, sizeof *copy);
+	lock_take(&tracer.lock);
+	if (copy != NULL)
+		copy->sites = malloc(((size_t)tracer.site_of.used + 1) * sizeof *copy->sites);
+	if (copy == NULL || copy->sites == NULL)
+		status = snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+	else
+		status = stacks_copy(&copy->stacks, err);
+	if (status == SNAP_OK) {
+		copy_sites(copy, totals);
+		memcpy(copy->domains, tracer.domains, sizeof copy->domains);
+		tracer.keeps = true;
+	}
+	lock_release(&tracer.lock);
+	if (status < 0) {
+		tracer_free_copy(copy);
+		copy = NULL;
+	}
+	*out = copy;
+	return status;
+}
+
+void tracer_free_copy(struct tracer_copy *copy)
+{
+	if (copy == NULL)
+		return;
+	lock_take(&tracer.lock);
+	tracer.keeps = false;
+	lock_release(&tracer.lock);
+	stacks_copy_free(&copy->stacks);
+	free(copy->sites);
+	free(copy);
+}
+
+enum snap_status tracer_build(struct tracer_copy *copy, struct snap_builder *builder, struct snap_error *err)
+{
+	enum snap_status status = SNAP_OK;
+	for (size_t i = 0; i < copy->count && status == SNAP_OK; i++) {
+		const struct site *site = &copy->sites[i];
+		uint32_t stack;
+		uint64_t size = site->size < SNAP_BLOCK_SIZE_MAX ? site->size : SNAP_BLOCK_SIZE_MAX;
+		status = stacks_build(&copy->stacks, site->stack, builder, &stack, err);
+		if (status == SNAP_OK)
+			status = snap_builder_add(builder, stack, copy->domains[site->domain], size,
+						  (int64_t)site->live, err);
+	}
+	return status;
+}

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""`make bench-capture`: what it costs to have a program under snaprun, in each mode, beside the program alone, hooks
+that do nothing, and tracemalloc; the same programs in turns, in one run, under every interpreter at hand. Exit status 2
+when something could not be measured."""
+
+import argparse
+import json
+import math
+import os
+import platform
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, os.pardir, "capture"))
+
+import pythons  # noqa: E402
+from measuring import Failed, Launcher, median  # noqa: E402
+
+PROGRAMS = ("trees", "documents", "pickles", "words", "pages", "tasks", "particles", "requests_of_flask", "requests_of_django")
+NEEDS = {"requests_of_flask": "flask", "requests_of_django": "django"}
+FRAMES = 25
+MODES = ("sampled", "exact")
+PAUSES = 5
+PAUSE_LIMITS = {"exact": 30, "sampled": 10}  # milliseconds
+FACTOR_LIMITS = {"sampled": 1.10, "exact": 2.0}
+# Of what tracemalloc with as many frames adds.
+LESS_THAN_TRACEMALLOC = 10
+LOADER = "import ctypes, os; assert ctypes.CDLL(os.environ['FORWARD_HOOKS']).install() == 0\n"
+
+
+class Bench:
+    def __init__(self, options):
+        self.snaprun = os.path.join(options.bin, "snaprun")
+        self.snapinfo = os.path.join(options.bin, "snapinfo")
+        self.folder = options.data
+        self.runs = options.runs
+        self.programs = options.only or PROGRAMS
+        self.hooks = os.path.abspath(options.hooks)
+        self.short = []
+        self.failures = 0
+        os.makedirs(self.folder, exist_ok=True)
+        self.launcher = Launcher(options.measure, self.folder)
+        self.loader = os.path.join(self.folder, "loader")
+        os.makedirs(self.loader, exist_ok=True)
+        with open(os.path.join(self.loader, "sitecustomize.py"), "w") as file:
+            file.write(LOADER)
+
+    def captured(self, mode, python, program, *arguments):
+        snaps = os.path.join(self.folder, "snaps")
+        shutil.rmtree(snaps, ignore_errors=True)
+        return [self.snaprun, "-o", snaps, "--mode", mode, "--frames", str(FRAMES), "--", python, "-B", program, *arguments]
+
+    def configurations(self, python, program):
+        """Name and command of each, in the order of the table."""
+        plain = [python, "-B", program]
+        hooked = ["env", "PYTHONPATH=" + self.loader, "FORWARD_HOOKS=" + self.hooks]
+        yield "alone", plain
+        yield "hooks", hooked + plain
+        for mode in MODES:
+            yield mode, self.captured(mode, python, program)
+        for frames in (1, 10, FRAMES):
+            yield "tm %d" % frames, ["env", "PYTHONTRACEMALLOC=%d" % frames] + plain
+
+    def measure(self, python, program):
+        """The cheapest run of each configuration: {name: (processor seconds, peak bytes)}."""
+        costs = {}
+        for _ in range(self.runs):
+            for name, command in self.configurations(python, os.path.join(HERE, "capture", program + ".py")):
+                costs.setdefault(name, []).append(self.launcher.run(command))
+        return {name: (min(cost.cpu for cost in runs), median([cost.peak for cost in runs])) for name, runs in costs.items()}
+
+    def judge(self, what, value, limit):
+        if value > limit:
+            self.short.append("%s: %.3g, limit %.3g" % (what, value, limit))
+
+    def table(self, version, python):
+        print("\n%s: processor time, times that of the program alone (peak memory in MiB)" % version)
+        factors = {}
+        for program in self.programs:
+            module = NEEDS.get(program)
+            if module and subprocess.run([python, "-c", "import " + module], stderr=subprocess.DEVNULL).returncode != 0:
+                print("  %-18s not run: %s is not installed" % (program, module))
+                continue
+            try:
+                costs = self.measure(python, program)
+            except Failed as why:
+                print("  %-18s FAILED: %s" % (program, why))
+                self.failures += 1
+                continue
+            if not factors:
+                print("  %-18s %s" % ("", "".join("%15s" % name for name in costs)))
+            alone = costs["alone"][0]
+            cells = []
+            for name, (cpu, peak) in costs.items():
+                factors.setdefault(name, []).append(cpu / alone)
+                shown = "%.2f s" % cpu if name == "alone" else "%.2f" % (cpu / alone)
+                cells.append("%15s" % ("%s (%d)" % (shown, peak / 1048576)))
+            print("  %-18s %s" % (program, "".join(cells)), flush=True)
+        means = {name: math.exp(sum(map(math.log, values)) / len(values)) for name, values in factors.items()}
+        print("  %-18s %s" % ("geometric mean", "".join("%15.3f" % mean for mean in means.values())))
+        for mode in MODES:
+            if mode in means:
+                self.judge("%s: %s" % (version, mode), means[mode], FACTOR_LIMITS[mode])
+                share = (means[mode] - 1) / (means["tm %d" % FRAMES] - 1)
+                self.judge("%s: %s, what it adds of what tracemalloc adds" % (version, mode), share, 1 / LESS_THAN_TRACEMALLOC)
+                print("  %-18s adds 1/%.0f of what tracemalloc with %d frames adds" % (mode, 1 / max(share, 1e-9), FRAMES))
+
+    def pauses(self, version, python):
+        program = os.path.join(HERE, "capture", "heap.py")
+        for mode in (*MODES, "tracemalloc"):
+            count = PAUSES if mode in MODES else 1
+            done = subprocess.run(self.captured(mode, python, program, str(count)), stdout=subprocess.PIPE, text=True)
+            paths = done.stdout.split()
+            if done.returncode != 0 or len(paths) != count:
+                print("  %-18s FAILED: exit status %d" % (mode, done.returncode))
+                self.failures += 1
+                continue
+            infos = [json.loads(subprocess.run([self.snapinfo, "--json", path], stdout=subprocess.PIPE, check=True).stdout)
+                     for path in paths]
+            metas = [info["members"][0]["meta"] for info in infos]
+            waits = [float(meta["capture.pause_ms"]) for meta in metas]
+            print("  %-18s %.1f ms for the first snapshot, %.1f ms for a later one (median), %s bytes of its own" % (
+                mode, waits[0], median(waits[1:] or waits), metas[-1].get("tracer_bytes", "?")), flush=True)
+            if mode in PAUSE_LIMITS:
+                self.judge("%s: pause, %s, ms" % (version, mode), median(waits[1:]), PAUSE_LIMITS[mode])
+
+    def run(self):
+        print("%s, %d processors, the cheapest of %d runs in turns" % (platform.platform(), os.cpu_count(), self.runs))
+        for version, python in pythons.FOUND.items():
+            self.table(version, python)
+            print("  a snapshot of a million blocks holds the interpreter for")
+            self.pauses(version, python)
+        for version in pythons.MISSING:
+            print("not run: CPython %s is not at hand" % version)
+        print("\n%d figures short of their target" % len(self.short))
+        for line in self.short:
+            print("  short: " + line)
+        return 2 if self.failures else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bin", required=True, metavar="DIR", help="the tools")
+    parser.add_argument("--data", required=True, metavar="DIR", help="for what is written meanwhile")
+    parser.add_argument("--hooks", required=True, metavar="FILE", help="built from forward_hooks.c")
+    parser.add_argument("--measure", required=True, metavar="FILE", help="built from measure.c")
+    parser.add_argument("--runs", type=int, default=5, metavar="N")
+    parser.add_argument("--only", action="append", choices=PROGRAMS, metavar="PROGRAM")
+    return Bench(parser.parse_args()).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
