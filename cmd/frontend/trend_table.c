@@ -158,6 +158,10 @@ static void put_warnings(const struct trend_process *p, const struct snap_trend_
 	if (!sum->has_time)
 		printf("%snote: the times are not known, so there are no rates%s\n", terminal_style(STYLE_WARNING),
 		       terminal_plain());
+	if (p->reuse_unseen)
+		printf("%snote: what a free list gives again counts for the line that had it first: lists,\n"
+		       "tuples, floats and dicts that leak may show at a line that makes temporary ones%s\n",
+		       terminal_style(STYLE_DIM), terminal_plain());
 	if (p->sample_period > 0)
 		printf("%snote: the values are estimates from samples; " TEXT_PLUS_MINUS
 		       " holds in 95 of 100 cases or more%s\n", terminal_style(STYLE_DIM),

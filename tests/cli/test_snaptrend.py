@@ -179,6 +179,14 @@ class Reading(TrendCase):
         self.assertEqual(text.count("pages.py:12"), 1)
         self.assertLessEqual(max(map(len, text.splitlines())), 80)
 
+    def test_free_lists_that_were_not_seen(self):
+        names = self.write(5)
+        for mode, lists, told in (("exact", "none", 1), ("sampled", "none", 1), ("exact", "reftracer", 0), ("tracemalloc", "none", 0)):
+            self.series("lists.snap", names, capture__mode=mode, capture__freelists=lists)
+            text = self.expect("snaptrend", "lists.snap").decode()
+            self.assertEqual(text.count("note: what a free list gives again"), told, (mode, lists))
+            self.assertLessEqual(max(map(len, text.splitlines())), 80)
+
     def test_one_process_has_no_fleet(self):
         told = self.ask("0", *self.write(12))
         self.assertFalse({"place", "in_processes", "process"} & set(told["rows"][0]))
