@@ -277,7 +277,7 @@ bench-capture: all $(aids) $(BUILD)/tests/bench/forward_hooks.so
 		--hooks $(BUILD)/tests/bench/forward_hooks.so --measure $(BUILD)/tests/bench/measure $(BENCH_CAPTURE)
 
 # How well snaptrend finds planted leaks, on seeds that no parameter was chosen on, and those of real programs.
-# LEAKBENCH='--seeds 10000-10199' for all of them; the default takes a minute or two.
+# LEAKBENCH='--seeds 10000-10199' for all of them; the default takes some minutes.
 leakbench: all $(aids)
 	@$(PYTHON) tests/leakbench/leakbench.py --bin $(BUILD)/bin --writer $(BUILD)/tests/leakbench/write_series $(LEAKBENCH)
 	@$(PYTHON) tests/leakbench/programs.py --bin $(BUILD)/bin

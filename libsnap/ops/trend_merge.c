@@ -193,7 +193,7 @@ static bool is_one(const struct merge *m, uint32_t k, const struct through_list 
 			rest[at] -= part[at];
 	}
 	if (parts < PARTS_MIN || whole <= 0 || parts_growth > SHARE_HIGH * whole ||
-	    m->fits[k].score < TREND_LEAK_SCORE)
+	    m->fits[k].score < m->b->threshold)
 		return false;
 	/* Parts that are too small to be picks go with it, if they are alike. */
 	if (parts_growth < SHARE_LOW * whole && snap_trend_distance(rest, curve, m->n) > ALIKE)
