@@ -276,10 +276,11 @@ bench-capture: all $(aids) $(BUILD)/tests/bench/forward_hooks.so
 	@$(PYTHON) tests/bench/bench_capture.py --bin $(BUILD)/bin --data $(BUILD)/bench-capture \
 		--hooks $(BUILD)/tests/bench/forward_hooks.so --measure $(BUILD)/tests/bench/measure $(BENCH_CAPTURE)
 
-# How well snaptrend finds planted leaks, on seeds that no parameter was chosen on. LEAKBENCH='--seeds 10000-10199' for
-# all of them; the default takes a minute or two.
+# How well snaptrend finds planted leaks, on seeds that no parameter was chosen on, and those of real programs.
+# LEAKBENCH='--seeds 10000-10199' for all of them; the default takes a minute or two.
 leakbench: all $(aids)
 	@$(PYTHON) tests/leakbench/leakbench.py --bin $(BUILD)/bin --writer $(BUILD)/tests/leakbench/write_series $(LEAKBENCH)
+	@$(PYTHON) tests/leakbench/programs.py --bin $(BUILD)/bin
 
 # FUZZ_VARIANT=fastfuzz leaves out the sanitizers: several times as many runs, which see crashes and broken
 # properties only.

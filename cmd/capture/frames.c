@@ -142,25 +142,33 @@ static inline __attribute__((always_inline)) bool next_frame(uintptr_t *frame, s
 	return true;
 }
 
+static inline uint64_t mix_place(uint64_t key, const struct frame_place *place)
+{
+	uint64_t where = layout.has_objects ? (uintptr_t)place->code + (place->instruction << 48) : place->instruction;
+	uint64_t which = (uint64_t)*deaths_of((uintptr_t)place->code) << 32;
+	return fold(key ^ where, UINT64_C(0x9E3779B97F4A7C15) ^ which);
+}
+
 uint64_t frames_key(unsigned limit)
 {
 	uint64_t key = UINT64_C(0x243F6A8885A308D3);
 	uintptr_t frame = newest_frame(false);
 	struct frame_place place;
-	while (limit-- > 0 && next_frame(&frame, &place, false)) {
-		uint64_t where = layout.has_objects ? (uintptr_t)place.code + (place.instruction << 48)
-						    : place.instruction;
-		uint64_t which = (uint64_t)*deaths_of((uintptr_t)place.code) << 32;
-		key = fold(key ^ where, UINT64_C(0x9E3779B97F4A7C15) ^ which);
-	}
+	while (limit-- > 0 && next_frame(&frame, &place, false))
+		key = mix_place(key, &place);
+	return key != 0 ? key : 1;
+}
+
+uint64_t frames_place_key(const struct frame_place *place)
+{
+	uint64_t key = mix_place(0, place);
 	return key != 0 ? key : 1;
 }
 
 uint64_t frames_code_key(const struct frame_place *place)
 {
-	uintptr_t code = (uintptr_t)place->code;
-	uint64_t key = fold(code, UINT64_C(0xC2B2AE3D27D4EB4F) ^ (uint64_t)*deaths_of(code) << 32);
-	return key != 0 ? key : 1;
+	const struct frame_place start = {.code = place->code, .instruction = (uintptr_t)place->code};
+	return frames_place_key(&start);
 }
 
 size_t frames_read(struct frame_place *places, size_t limit, size_t *total)

@@ -33,7 +33,8 @@ size_t frames_read(struct frame_place *places, size_t limit, size_t *total);
 uint32_t frames_line(const struct frame_place *place);
 py_object *frames_file(const struct frame_place *place);
 py_object *frames_function(const struct frame_place *place); /* qualified since 3.11 */
-/* Tells code objects apart as frames_key does. */
+/* Tell places, and code objects, apart as frames_key does stacks. */
+uint64_t frames_place_key(const struct frame_place *place);
 uint64_t frames_code_key(const struct frame_place *place);
 
 /* Where the block begins that an object lies in. */

@@ -80,10 +80,10 @@ void stacks_clear(void)
 /* A number for a piece, under its key; 0 when there is no memory. */
 static uint32_t enter(struct table *table, struct records *records, uint64_t key, const void *record)
 {
-	uint32_t number = records_take(records);
+	uint32_t before, number = records_take(records);
 	if (number == 0)
 		return 0;
-	if (!table_insert(table, key, number)) {
+	if (!table_set(table, key, number, &before)) {
 		records_return(records, number);
 		return 0;
 	}
@@ -137,18 +137,17 @@ static struct frame *frame_at(uint32_t number)
 
 static uint32_t use_frame(const struct frame_place *place)
 {
-	uint32_t code = use_code(place);
-	if (code == 0)
-		return 0;
-	struct frame frame = {.uses = 1, .code = code, .line = frames_line(place)};
-	frame.key = (uint64_t)code << 32 | frame.line;
-	uint32_t *known = table_find(&all.frame_of, frame.key);
+	uint64_t key = frames_place_key(place);
+	uint32_t *known = table_find(&all.frame_of, key);
 	if (known != NULL) {
-		release_code(code);
 		frame_at(*known)->uses++;
 		return *known;
 	}
-	uint32_t number = enter(&all.frame_of, &all.frames, frame.key, &frame);
+	uint32_t code = use_code(place);
+	if (code == 0)
+		return 0;
+	struct frame frame = {.key = key, .uses = 1, .code = code, .line = frames_line(place)};
+	uint32_t number = enter(&all.frame_of, &all.frames, key, &frame);
 	if (number == 0)
 		release_code(code);
 	return number;

@@ -1,39 +1,9 @@
-/* Open addressing with linear probing; what follows a removed slot moves up, so that nothing is marked. */
+/* Changes of a table; see table.h. What follows a removed slot moves up, so that nothing is marked. */
 #include "table.h"
 
 #include "memory.h"
 
 enum { FIRST_BITS = 8, LAST_BITS = 31 };
-
-static uint64_t scatter(uint64_t key)
-{
-	key ^= key >> 32;
-	return key * UINT64_C(0x9E3779B97F4A7C15);
-}
-
-static struct table_part *part_of(const struct table *table, uint64_t hash)
-{
-	return &table->parts[table->part_bits > 0 ? hash >> (64 - table->part_bits) : 0];
-}
-
-static uint32_t home(const struct table_part *part, unsigned part_bits, uint64_t hash)
-{
-	return (uint32_t)((hash << part_bits) >> (64 - part->bits));
-}
-
-static uint64_t key_in(const struct table_slot *slot)
-{
-	return (uint64_t)slot->key_high << 32 | slot->key_low;
-}
-
-/* The slot of a key, or the free one where it would go. */
-static uint32_t look(const struct table_part *part, unsigned part_bits, uint64_t key, uint64_t hash)
-{
-	uint32_t mask = (uint32_t)((UINT64_C(1) << part->bits) - 1), i = home(part, part_bits, hash);
-	while (part->slots[i].value != 0 && key_in(&part->slots[i]) != key)
-		i = (i + 1) & mask;
-	return i;
-}
 
 static size_t bytes_of(const struct table_part *part)
 {
@@ -56,16 +26,6 @@ void table_clear(struct table *table)
 	*table = (struct table){.parts = NULL};
 }
 
-uint32_t *table_find(const struct table *table, uint64_t key)
-{
-	uint64_t hash = scatter(key);
-	const struct table_part *part = part_of(table, hash);
-	if (part->slots == NULL)
-		return NULL;
-	uint32_t i = look(part, table->part_bits, key, hash);
-	return part->slots[i].value != 0 ? &part->slots[i].value : NULL;
-}
-
 static bool is_full(const struct table_part *part)
 {
 	return part->slots == NULL || (uint64_t)part->count * 4 >= UINT64_C(3) << part->bits;
@@ -82,7 +42,7 @@ static bool grow(struct table_part *part, unsigned part_bits)
 	for (size_t i = 0; part->slots != NULL && i < (size_t)1 << part->bits; i++) {
 		const struct table_slot *slot = &part->slots[i];
 		if (slot->value != 0)
-			grown.slots[look(&grown, part_bits, key_in(slot), scatter(key_in(slot)))] = *slot;
+			grown.slots[table_look(&grown, part_bits, table_key_in(slot), table_scatter(table_key_in(slot)))] = *slot;
 	}
 	if (part->slots != NULL)
 		memory_unmap(part->slots, bytes_of(part));
@@ -90,15 +50,16 @@ static bool grow(struct table_part *part, unsigned part_bits)
 	return true;
 }
 
-bool table_insert(struct table *table, uint64_t key, uint32_t value)
+bool table_set(struct table *table, uint64_t key, uint32_t value, uint32_t *before)
 {
-	uint64_t hash = scatter(key);
-	struct table_part *part = part_of(table, hash);
+	uint64_t hash = table_scatter(key);
+	struct table_part *part = table_part_of(table, hash);
 	if (is_full(part) && !grow(part, table->part_bits))
 		return false;
-	part->slots[look(part, table->part_bits, key, hash)] = (struct table_slot){
-		.key_low = (uint32_t)key, .key_high = (uint32_t)(key >> 32), .value = value};
-	part->count++;
+	struct table_slot *slot = &part->slots[table_look(part, table->part_bits, key, hash)];
+	*before = slot->value;
+	part->count += slot->value == 0;
+	*slot = (struct table_slot){.key_low = (uint32_t)key, .key_high = (uint32_t)(key >> 32), .value = value};
 	return true;
 }
 
@@ -106,7 +67,7 @@ static void remove_slot(struct table_part *part, unsigned part_bits, uint32_t ho
 {
 	uint32_t mask = (uint32_t)((UINT64_C(1) << part->bits) - 1);
 	for (uint32_t i = (hole + 1) & mask; part->slots[i].value != 0; i = (i + 1) & mask) {
-		uint32_t wanted = home(part, part_bits, scatter(key_in(&part->slots[i])));
+		uint32_t wanted = table_home(part, part_bits, table_scatter(table_key_in(&part->slots[i])));
 		/* It may move up if its home is not behind the hole. */
 		if (((i - wanted) & mask) >= ((i - hole) & mask)) {
 			part->slots[hole] = part->slots[i];
@@ -119,11 +80,11 @@ static void remove_slot(struct table_part *part, unsigned part_bits, uint32_t ho
 
 uint32_t table_remove(struct table *table, uint64_t key)
 {
-	uint64_t hash = scatter(key);
-	struct table_part *part = part_of(table, hash);
+	uint64_t hash = table_scatter(key);
+	struct table_part *part = table_part_of(table, hash);
 	if (part->slots == NULL)
 		return 0;
-	uint32_t i = look(part, table->part_bits, key, hash), value = part->slots[i].value;
+	uint32_t i = table_look(part, table->part_bits, key, hash), value = part->slots[i].value;
 	if (value != 0)
 		remove_slot(part, table->part_bits, i);
 	return value;
@@ -142,7 +103,7 @@ static void sweep(struct table_part *part, unsigned part_bits, bool (*goes)(uint
 
 void table_make_room(struct table *table, uint64_t key, bool (*goes)(uint32_t value))
 {
-	struct table_part *part = part_of(table, scatter(key));
+	struct table_part *part = table_part_of(table, table_scatter(key));
 	if (part->slots == NULL || !is_full(part))
 		return;
 	if (goes != NULL)

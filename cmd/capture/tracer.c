@@ -91,8 +91,8 @@ static uint32_t new_site(uint64_t key, uint64_t stack_key, uint64_t size, uint32
 	uint32_t stack = stacks_use(stack_key);
 	if (stack == 0)
 		return 0;
-	uint32_t number = records_take(&tracer.site_of);
-	if (number != 0 && table_insert(&tracer.sites, key, number)) {
+	uint32_t before, number = records_take(&tracer.site_of);
+	if (number != 0 && table_set(&tracer.sites, key, number, &before)) {
 		*site_at(number) = (struct site){.key = key, .size = size, .stack = stack, .domain = domain};
 		return number;
 	}
@@ -155,14 +155,19 @@ struct held_block {
 	uint32_t site, era; /* site 0 = it was not known */
 };
 
-static bool enter_block(uint64_t block, uint32_t site)
+/* Its site has counted it already. */
+static void enter_block(uint64_t block, uint32_t site)
 {
-	if (!table_insert(&tracer.blocks, block, site)) {
+	uint32_t before;
+	if (!table_set(&tracer.blocks, block, site, &before)) {
 		tracer.lost++;
-		return false;
+		remove_block(site);
+	} else if (before != 0) {
+		/* The end of what was there was not seen: it came from below the hooks. */
+		remove_block(before);
+	} else {
+		count(block, 1);
 	}
-	count(block, 1);
-	return true;
 }
 
 static uint32_t leave_block(uint64_t block)
@@ -199,8 +204,8 @@ static void put_back(uint64_t block, const struct held_block *held)
 	if (held->site == 0)
 		return;
 	lock_take(&tracer.lock);
-	if (let_go(held) && !enter_block(block, held->site))
-		remove_block(held->site);
+	if (let_go(held))
+		enter_block(block, held->site);
 	lock_release(&tracer.lock);
 }
 
@@ -212,15 +217,13 @@ static void enter(uint64_t block, size_t size, uint32_t domain, const struct hel
 	if (before != NULL && let_go(before))
 		remove_block(before->site);
 	if (atomic_load(&tracer.on)) {
-		/* Its end was not seen: it came before the hooks, or from below them. */
-		uint32_t old = leave_block(block);
-		if (old != 0)
-			remove_block(old);
 		uint32_t site = find_site(stack_key, size, domain);
-		if (site == 0)
+		if (site == 0) {
 			tracer.lost++;
-		else if (enter_block(block, site))
+		} else {
 			add_block(site_at(site));
+			enter_block(block, site);
+		}
 	}
 	lock_release(&tracer.lock);
 }

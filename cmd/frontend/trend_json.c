@@ -122,6 +122,8 @@ static void put_values(struct json *json, const struct trend_view *view, const s
 	put_real(json, "blocks_per_count", s->blocks_per_count.slope);
 	put_integer(json, "growth_bytes", s->growth_bytes);
 	put_integer(json, "growth_blocks", s->growth_blocks);
+	if (row->process->sample_period > 0)
+		put_integer(json, "growth_error", llround(s->growth_error));
 	put_real(json, "block_size", s->growth_blocks > 0 ? growth / (double)s->growth_blocks : NAN);
 	put_real(json, "share_traced", traced > 0 ? growth / traced : NAN);
 	put_real(json, "share_rss", rss > 0 ? growth / rss : NAN);

@@ -159,7 +159,8 @@ static void put_warnings(const struct trend_process *p, const struct snap_trend_
 		printf("%snote: the times are not known, so there are no rates%s\n", terminal_style(STYLE_WARNING),
 		       terminal_plain());
 	if (p->sample_period > 0)
-		printf("%snote: the values are estimates from samples%s\n", terminal_style(STYLE_DIM),
+		printf("%snote: the values are estimates from samples; " TEXT_PLUS_MINUS
+		       " holds in 95 of 100 cases or more%s\n", terminal_style(STYLE_DIM),
 		       terminal_plain());
 }
 
@@ -234,8 +235,10 @@ static void put_evidence(const struct trend_row *row, const int64_t *series)
 	printf("  score %.2f, rising %zu of %zu", s->score, s->rising, points - 1);
 	if (s->drawdown >= .005)
 		printf(", falls by %s", number_share(text, s->drawdown, 1));
-	printf("\n%*s%s in %+" PRId64 " block%s", FRAME_INDENT, "", number_size(text, (double)s->growth_bytes, true),
-	       s->growth_blocks, s->growth_blocks == 1 ? "" : "s");
+	printf("\n%*s%s", FRAME_INDENT, "", number_size(text, (double)s->growth_bytes, true));
+	if (s->growth_error > 0)
+		printf(" " TEXT_PLUS_MINUS "%s", number_size(text, s->growth_error, false));
+	printf(" in %+" PRId64 " block%s", s->growth_blocks, s->growth_blocks == 1 ? "" : "s");
 	if (s->growth_blocks > 0)
 		printf(" of %s", number_size(text, (double)s->growth_bytes / (double)s->growth_blocks, false));
 	if (isfinite(s->blocks_per_count.slope))

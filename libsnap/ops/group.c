@@ -74,7 +74,7 @@ rank_runs(struct snap_ranking *r, unsigned columns, struct snap_error *err)
 					status = offer_frame(r, frame, sums, err);
 					if (status < 0)
 						return status;
-					memset(sums, 0, sizeof sums);
+					memset(sums, 0, columns * sizeof *sums);
 				}
 				frame = newest;
 			}

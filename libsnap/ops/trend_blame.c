@@ -14,10 +14,6 @@
 #define OTHERS_BYTES 0.25
 /* Curves that are the same. */
 #define SAME_CURVE 0.08
-#define THRESHOLD_FEW 0.5 /* below FEW_POINTS */
-#define THRESHOLD     0.35
-#define THRESHOLD_MANY 0.4 /* from MANY_POINTS on: what is still undecided after so many is less likely one */
-enum { FEW_POINTS = 8, MANY_POINTS = 32 };
 
 struct cut {
 	struct snap_trend_blame *b;
@@ -145,7 +141,7 @@ static uint32_t tighten(const struct cut *c, uint32_t v, bool leak)
 	for (;;) {
 		uint32_t caller = main_caller(c, v);
 		if (caller == SNAP_NONE || !is_shared(c, v, caller) ||
-		    (leak && score(c, caller) < c->b->threshold))
+		    (leak && score(c, caller) < TREND_LEAK_SCORE))
 			return v;
 		v = caller;
 	}
@@ -189,7 +185,7 @@ static enum snap_status cut_leaks(struct cut *c, struct snap_error *err)
 	memset(below, 0, c->nodes * sizeof *below);
 	for (size_t v = c->nodes; v-- > 0;) {
 		double here = 0;
-		if (score(c, (uint32_t)v) >= c->b->threshold && growth(c, (uint32_t)v) > 0)
+		if (score(c, (uint32_t)v) >= TREND_LEAK_SCORE && growth(c, (uint32_t)v) > 0)
 			here = score(c, (uint32_t)v) * growth(c, (uint32_t)v);
 		c->keep[v] = here > 0 && PREFERENCE * here >= below[v];
 		kept[v] = c->keep[v] ? here : below[v];
@@ -403,9 +399,6 @@ static void find_families(struct snap_trend_blame *b)
 enum snap_status snap_trend_blame(struct snap_trend_blame *b, struct snap_error *err)
 {
 	size_t rows = b->table->row_end.count;
-	b->threshold = b->clock->n < FEW_POINTS    ? THRESHOLD_FEW
-		       : b->clock->n < MANY_POINTS ? THRESHOLD
-						   : THRESHOLD_MANY;
 	b->row_pick = malloc((rows + 1) * sizeof *b->row_pick);
 	if (b->row_pick == NULL)
 		return out_of_memory(err);
