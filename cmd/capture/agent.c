@@ -182,13 +182,17 @@ static enum snap_status collect_traces(enum trigger trigger, const char *label, 
 	return snapshot_collect(builder, rest, &occasion, err);
 }
 
-/* With `busy` and without the GIL. Releases the builder. A fork waits until nothing is allocated any more,
- * but not for the disk. */
-static enum snap_status write_file(struct snap_builder *builder, char path[PATH_MAX], struct snap_error *err)
+/* With `busy` and without the GIL. Releases the builder, and what is to go into it yet. A fork waits until
+ * nothing is allocated any more, but not for the disk. */
+static enum snap_status write_file(struct snap_builder *builder, struct tracer_copy *rest, char path[PATH_MAX],
+				   struct snap_error *err)
 {
 	struct snap_snapshot *snapshot = NULL;
 	gate_enter();
-	enum snap_status status = snap_builder_finish(builder, &snapshot, err);
+	enum snap_status status = rest != NULL ? tracer_build(rest, builder, err) : SNAP_OK;
+	tracer_free_copy(rest);
+	if (status == SNAP_OK)
+		status = snap_builder_finish(builder, &snapshot, err);
 	if (status == SNAP_OK)
 		status = series_write(&agent.series, snapshot, path, err);
 	snap_snapshot_free(snapshot);
@@ -223,11 +227,8 @@ void agent_take(enum trigger trigger, const char *label, bool collect, struct ag
 	}
 	enum snap_status status = collect_traces(trigger, label, collect, &builder, &rest, &err);
 	void *state = py.PyEval_SaveThread();
-	if (status == SNAP_OK && rest != NULL)
-		status = tracer_build(rest, builder, &err);
-	tracer_free_copy(rest);
 	if (status == SNAP_OK)
-		status = write_file(builder, path, &err);
+		status = write_file(builder, rest, path, &err);
 	if (status == SNAP_OK) {
 		result->written = true;
 		memcpy(result->path, path, sizeof path);
