@@ -196,16 +196,14 @@ static enum snap_status collect_traces(enum trigger trigger, const char *label, 
 	return snapshot_collect(builder, rest, &occasion, err);
 }
 
-/* With `busy` and without the GIL. Releases the builder and the rest of what was collected. A fork waits until nothing is allocated any more,
- * but not for the disk. */
+/* With `busy` and without the GIL. Releases the builder, and what is to go into it yet. A fork waits until
+ * nothing is allocated any more, but not for the disk. */
 static enum snap_status write_file(struct snap_builder *builder, struct tracer_copy *rest, char path[PATH_MAX],
 				   struct snap_error *err)
 {
 	struct snap_snapshot *snapshot = NULL;
-	enum snap_status status = SNAP_OK;
 	gate_enter();
-	if (rest != NULL)
-		status = tracer_build(rest, builder, err);
+	enum snap_status status = rest != NULL ? tracer_build(rest, builder, err) : SNAP_OK;
 	tracer_free_copy(rest);
 	if (status == SNAP_OK)
 		status = snap_builder_finish(builder, &snapshot, err);

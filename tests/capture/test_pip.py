@@ -43,8 +43,8 @@ class Pip(CaptureCase):
             kept = [bytearray(100) for _ in range(1000)]
         """)
         path = f"{folder}/bin:/usr/bin:/bin"
-        done = self.run_tool(folder / "bin/snaprun", "-o", self.snaps, "--top", "3", "--", folder / "bin/python", "-B", program,
-                             env={**self.clean, "PATH": path})
+        done = self.run_tool(folder / "bin/snaprun", "-o", self.snaps, "--mode", "exact", "--top", "3", "--",
+                             folder / "bin/python", "-B", program, env={**self.clean, "PATH": path})
         self.assertEqual((done.status, done.out.decode()), (0, f"{folder}/lib/snaptools/snapcapture.so\n"), done.err)
         self.assertRegex(done.err, r"\Aprocess ")
         snap, = self.only_series()
