@@ -103,4 +103,3 @@ TEST(streams_begin_anew_with_the_sampler)
 	(void)sampler_hits(&other, 1);
 	CHECK(one.left != other.left);
 }
-

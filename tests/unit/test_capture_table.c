@@ -134,4 +134,3 @@ TEST(records_and_pieces)
 	pool_clear(&pool);
 	CHECK(memory_mapped() == mapped);
 }
-
