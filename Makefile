@@ -108,6 +108,7 @@ includes = -Ilibsnap/include
 $(BUILD)/obj/libsnap/%.o: includes = -Ilibsnap -Ilibsnap/include
 $(BUILD)/obj/libsnap/store/extension/%.o: includes = -Ilibsnap/include
 $(BUILD)/obj/tests/unit/test_internal_%.o: includes = -Ilibsnap -Ilibsnap/include
+$(BUILD)/obj/tests/unit/test_capture_%.o: includes = -Icmd -Ilibsnap/include
 $(BUILD)/obj/libsnap/base/status.o: includes += -DSNAP_VERSION='"$(VERSION)"'
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
@@ -214,6 +215,10 @@ test-programs: $(units) $(aids) $(fuzzers) $(if $(filter asan,$(VARIANT)),,$(pre
 $(units) $(aids): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(static)
 	@mkdir -p $(@D)
 	$(link) -pie -o $@ $^ $(LIBS)
+
+# Parts of the agent that know nothing of Python.
+$(BUILD)/tests/unit/test_capture_sampler: $(BUILD)/obj/cmd/capture/sampler.o
+$(BUILD)/tests/unit/test_capture_table: $(BUILD)/obj/cmd/capture/table.o $(BUILD)/obj/cmd/capture/memory.o
 
 ifneq ($(filter fuzz fastfuzz,$(VARIANT)),)
 $(fuzzers): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(static)
