@@ -357,8 +357,14 @@ static enum snap_status rank(struct snap_trend_blame *b, struct snap_error *err)
 	uint32_t *number = malloc((count + 1) * sizeof *number);
 	if (number == NULL)
 		return out_of_memory(err);
-	for (size_t p = 0; p < count; p++)
+	for (size_t p = 0; p < count; p++) {
 		b->picks.at[p].family = p; /* where it was */
+		b->picks.at[p].growth = 0;
+	}
+	/* Of the rows that are left to each: those of a common frame may be other picks'. */
+	for (uint32_t row = 0; row < rows; row++)
+		if (b->row_pick[row] != SNAP_NONE)
+			b->picks.at[b->row_pick[row]].growth += snap_trend_row_growth(b, row);
 	if (count > 0)
 		qsort(b->picks.at, count, sizeof *b->picks.at, compare_picks);
 	memset(number, 0xff, count * sizeof *number);

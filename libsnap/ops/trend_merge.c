@@ -279,7 +279,7 @@ static enum snap_status merge_parts(struct merge *m, const struct through_list *
 		}
 		status = take_rows(m, pick_of_frame(m, k, parts), merged, as, err);
 	}
-	/* What was merged is gone: it has no growth of its own, and ranking drops it. */
+	/* What was merged is gone: it has no rows of its own, and ranking drops it. */
 	for (size_t p = 0; p < before; p++)
 		if (merged[p] != SNAP_NONE)
 			m->b->picks.at[p].growth = 0;
