@@ -9,6 +9,7 @@
 #include "frontend/messages.h"
 #include "frontend/operands.h"
 #include "frontend/options.h"
+#include "frontend/progress.h"
 #include "frontend/tool.h"
 
 static const struct tool tool = {
@@ -64,13 +65,32 @@ static void read_options(int argc, char **argv, struct load *load, struct snap_m
 	}
 }
 
+static void waiting(void *context)
+{
+	(void)context;
+	progress_wait("waiting for another program that uses the database");
+}
+
 /* A database is opened, and made, only when there is a snapshot for it. */
 static bool begin(struct load *load)
 {
+	static const struct snap_store_wait wait = {waiting, NULL};
 	struct snap_error err;
-	if (load->store == NULL && snap_store_open(&load->store, load->path, &err) < 0)
-		return failed(load->path, &err);
-	return snap_store_begin(load->store, &err) == SNAP_OK || failed(load->path, &err);
+	enum snap_status status = SNAP_OK;
+	if (load->store == NULL)
+		status = snap_store_open(&load->store, load->path, &wait, &err);
+	if (status == SNAP_OK)
+		status = snap_store_begin(load->store, &err);
+	progress_wait(NULL);
+	return status == SNAP_OK || failed(load->path, &err);
+}
+
+static bool commit(struct load *load)
+{
+	struct snap_error err;
+	enum snap_status status = snap_store_commit(load->store, &err);
+	progress_wait(NULL);
+	return status == SNAP_OK || failed(load->path, &err);
 }
 
 static bool take(struct load *load, struct snap_snapshot *snapshot, const char *file, struct tally *tally)
@@ -89,7 +109,6 @@ static bool take(struct load *load, struct snap_snapshot *snapshot, const char *
 static bool take_all(struct load *load, struct operand_reader *reader, struct snap_snapshot *snapshot,
 		     struct tally *tally)
 {
-	struct snap_error err;
 	bool taken = begin(load);
 	enum snap_status status = SNAP_OK;
 	while (taken && status == SNAP_OK) {
@@ -104,7 +123,7 @@ static bool take_all(struct load *load, struct operand_reader *reader, struct sn
 		snap_snapshot_free(snapshot);
 	if (!taken || status != SNAP_END)
 		return false;
-	return snap_store_commit(load->store, &err) == SNAP_OK || failed(load->path, &err);
+	return commit(load);
 }
 
 static void tell(const char *file, const struct tally *tally)

@@ -51,8 +51,9 @@ CREATE TABLE meta (
 CREATE TABLE file (
 	id      INTEGER PRIMARY KEY,
 	path    TEXT NOT NULL, -- with U+FFFD for what is not UTF-8
-	package TEXT NOT NULL, -- what is installed in site-packages or dist-packages by its name there, '(stdlib)'
-	                       -- for the standard library, else the folder of the file
+	package TEXT NOT NULL, -- what is installed in site-packages, dist-packages or the metadata's root.site by its
+	                       -- name there, '(stdlib)' for the standard library (also by root.stdlib), else the
+	                       -- folder of the file; of several snapshots the last that names such roots decides
 	raw     BLOB           -- the bytes of the name where it is not UTF-8, else NULL
 ) STRICT;
 CREATE INDEX file_path ON file(path);

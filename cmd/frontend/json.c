@@ -3,10 +3,10 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <snap/utf8.h>
 #include <string.h>
 
 #include "text.h"
-#include "utf8.h"
 
 static void separate(struct json *json)
 {
@@ -74,8 +74,8 @@ static void quote(FILE *out, const char *bytes, size_t size)
 	fputc('"', out);
 	for (size_t i = 0; i < size;) {
 		uint32_t point;
-		size_t length = utf8_decode(bytes + i, size - i, &point);
-		if (point == UTF8_INVALID)
+		size_t length = snap_utf8_decode(bytes + i, size - i, &point);
+		if (point == SNAP_UTF8_INVALID)
 			fputs("\\ufffd", out);
 		else if (point == '"' || point == '\\')
 			fprintf(out, "\\%c", (char)point);

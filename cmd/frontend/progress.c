@@ -17,6 +17,7 @@ enum { FIRST_SECONDS = 1, THEN_MICROSECONDS = 200000 };
 
 static const struct snap_input *watched;
 static uint64_t watched_size;
+static const char *volatile held_up;
 static volatile sig_atomic_t shown;
 
 static char *put_text(char *at, const char *text)
@@ -38,24 +39,30 @@ static char *put_number(char *at, uint64_t number)
 	return at;
 }
 
+static char *put_reading(char *at)
+{
+	uint64_t offset = snap_input_offset(watched);
+	bool sized = watched_size != UINT64_MAX && watched_size >= offset && watched_size > 0;
+	at = put_number(at, offset >> 20);
+	if (sized) {
+		at = put_text(at, " of ");
+		at = put_number(at, watched_size >> 20);
+	}
+	at = put_text(at, " MiB read");
+	if (sized) {
+		at = put_text(at, ", ");
+		at = put_number(at, offset / (watched_size / 100 + 1));
+		at = put_text(at, "%");
+	}
+	return at;
+}
+
 static void show(int signal_number)
 {
 	(void)signal_number;
 	int saved = errno;
 	char line[160], *end = put_text(line, "\r");
-	uint64_t offset = snap_input_offset(watched);
-	bool sized = watched_size != UINT64_MAX && watched_size >= offset && watched_size > 0;
-	end = put_number(end, offset >> 20);
-	if (sized) {
-		end = put_text(end, " of ");
-		end = put_number(end, watched_size >> 20);
-	}
-	end = put_text(end, " MiB read");
-	if (sized) {
-		end = put_text(end, ", ");
-		end = put_number(end, offset / (watched_size / 100 + 1));
-		end = put_text(end, "%");
-	}
+	end = held_up != NULL ? put_text(end, held_up) : put_reading(end);
 	end = put_text(end, "\033[K");
 	if (write(STDERR_FILENO, line, (size_t)(end - line)) < 0)
 		errno = 0; /* progress is not worth an error */
@@ -91,6 +98,11 @@ void progress_end(void)
 	signal(SIGALRM, SIG_IGN); /* one may still be on its way */
 	watched = NULL;
 	progress_clear();
+}
+
+void progress_wait(const char *text)
+{
+	held_up = text;
 }
 
 void progress_clear(void)

@@ -7,6 +7,8 @@
 /* Watches an input until progress_end; it must stay open until then. One at a time. */
 void progress_begin(const struct snap_input *in);
 void progress_end(void);
+/* Shows this text, which must stay, in place of what was read: for a reading that is held up. NULL = no more. */
+void progress_wait(const char *text);
 /* Makes room for a message. */
 void progress_clear(void);
 

@@ -3,6 +3,7 @@
 #include "text.h"
 
 #include <locale.h>
+#include <snap/utf8.h>
 #include <stdbool.h>
 #include <string.h>
 #include <wchar.h>
@@ -56,9 +57,9 @@ static struct shown look_at(const char *bytes, size_t size)
 	if (first >= 0x20 && first < 0x7f)
 		return shown;
 	uint32_t point;
-	size_t length = utf8_decode(bytes, size, &point);
+	size_t length = snap_utf8_decode(bytes, size, &point);
 	int n = 0;
-	if (point == UTF8_INVALID) {
+	if (point == SNAP_UTF8_INVALID) {
 		unsigned char escaped = utf8_escaped_byte(bytes, size);
 		if (escaped != 0)
 			shown.bytes = UTF8_ESCAPED_SIZE;

@@ -96,23 +96,14 @@ static void put_time(const struct snap_meta *meta)
 	putchar('\n');
 }
 
-static void put_error(double error)
+static void put_growth(int64_t bytes)
 {
 	char text[NUMBER_SIZE];
-	if (error > 0)
-		printf(" " TEXT_PLUS_MINUS "%s", number_size(text, error, false));
-}
-
-static void put_growth(int64_t bytes, double error)
-{
-	char text[NUMBER_SIZE];
-	printf(" (%s%s%s",
+	printf(" (%s%s%s)",
 	       terminal_style(bytes > 0   ? STYLE_GROWN
 			      : bytes < 0 ? STYLE_SHRUNK
 					  : STYLE_NONE),
 	       number_size(text, (double)bytes, true), bytes != 0 ? terminal_plain() : "");
-	put_error(error);
-	putchar(')');
 }
 
 static void put_traced(const struct snap_group_row *total, bool is_diff)
@@ -121,14 +112,16 @@ static void put_traced(const struct snap_group_row *total, bool is_diff)
 	put_label("traced");
 	number_size(newer, (double)total->size, false);
 	if (!is_diff) {
+		char error[NUMBER_SIZE];
 		fputs(newer, stdout);
-		put_error(total->size_error);
+		if (total->size_error > 0)
+			printf(" " TEXT_PLUS_MINUS "%s", number_size(error, total->size_error, false));
 		printf(" in %" PRId64 " block%s\n", total->count, total->count == 1 ? "" : "s");
 		return;
 	}
 	number_size(older, (double)(total->size - total->size_diff), false);
 	printf("%s " TEXT_ARROW " %s", older, newer);
-	put_growth(total->size_diff, total->size_diff_error);
+	put_growth(total->size_diff);
 	printf(" in %" PRId64 " " TEXT_ARROW " %" PRId64 " blocks (%+" PRId64 ")\n",
 	       total->count - total->count_diff, total->count, total->count_diff);
 }
@@ -189,7 +182,7 @@ static void put_rss(const struct snap_meta *meta)
 	if (parse(sides.older, &older)) {
 		printf("%s " TEXT_ARROW " ", number_size(text, (double)older, false));
 		fputs(number_size(text, (double)newer, false), stdout);
-		put_growth(newer - older, 0);
+		put_growth(newer - older);
 	} else {
 		fputs(number_size(text, (double)newer, false), stdout);
 	}

@@ -15,10 +15,20 @@ static void put_real(double value)
 		fputs("\t\\N", stdout);
 }
 
+static bool is_sampled(const struct trend_set *set)
+{
+	for (size_t p = 0; p < set->count; p++)
+		if (set->processes[p].sample_period > 0)
+			return true;
+	return false;
+}
+
 bool trend_tsv(struct trend_view *view)
 {
-	puts("#rank\tverdict\tscore\trate_bytes_per_hour\trate_low\trate_high\tgrowth_bytes\tgrowth_blocks"
-	     "\tshare_traced\tshare_rss\tfirst_seen\tprocess\tfile\tline\tfunction\ttraceback");
+	bool sampled = is_sampled(view->set);
+	fputs("#rank\tverdict\tscore\trate_bytes_per_hour\trate_low\trate_high\tgrowth_bytes\tgrowth_blocks"
+	     "\tshare_traced\tshare_rss\tfirst_seen\tprocess\tfile\tline\tfunction\ttraceback", stdout);
+	puts(sampled ? "\tgrowth_error" : "");
 	for (size_t i = 0; i < view->shown; i++) {
 		const struct trend_row *row = &view->rows[i];
 		const struct snap_trend_suspect *s = &row->suspect;
@@ -39,6 +49,8 @@ bool trend_tsv(struct trend_view *view)
 		tsv_frame(&view->frames[s->blamed]);
 		putchar('\t');
 		tsv_traceback(view->frames, count);
+		if (sampled)
+			put_real(s->growth_error);
 		putchar('\n');
 	}
 	return true;

@@ -2,11 +2,11 @@
 #include "tsv.h"
 
 #include <inttypes.h>
+#include <snap/utf8.h>
 #include <stdio.h>
 
 #include "terminal.h"
 #include "text.h"
-#include "utf8.h"
 
 /* On a terminal nothing may steer it; elsewhere only what the databases ask for is escaped. */
 void tsv_text(const char *bytes, size_t size)
@@ -14,8 +14,8 @@ void tsv_text(const char *bytes, size_t size)
 	bool to_terminal = terminal_is_stdout();
 	for (size_t i = 0; i < size;) {
 		uint32_t point;
-		size_t length = utf8_decode(bytes + i, size - i, &point);
-		if (point == UTF8_INVALID)
+		size_t length = snap_utf8_decode(bytes + i, size - i, &point);
+		if (point == SNAP_UTF8_INVALID)
 			fputs("\xef\xbf\xbd", stdout); /* U+FFFD */
 		else if (point == '\t')
 			fputs("\\t", stdout);

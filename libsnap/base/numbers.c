@@ -38,11 +38,12 @@ enum snap_status snap_numbers_widen(struct snap_numbers *n, struct snap_budget *
 enum snap_status snap_numbers_append(struct snap_numbers *n, const int64_t *values, size_t count,
                                      struct snap_budget *budget, struct snap_error *err)
 {
-	uint64_t high = 0;
+	/* What fits in 32 bits with a sign is, shifted by half their range, below that range. */
+	uint64_t shifted = 0;
 	for (size_t i = 0; i < count; i++)
-		high |= (uint64_t)(values[i] ^ values[i] >> 63);
+		shifted |= (uint64_t)values[i] + (UINT64_C(1) << 31);
 	enum snap_status status = SNAP_OK;
-	if (high >> 31 != 0 && !n->is_wide)
+	if (shifted >> 32 != 0 && !n->is_wide)
 		status = snap_numbers_widen(n, budget, err);
 	if (status == SNAP_OK)
 		status = snap_numbers_reserve(n, n->count + count, budget, err);

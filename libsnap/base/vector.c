@@ -47,6 +47,14 @@ void snap_expect_writes(void *at, size_t size)
 #endif
 }
 
+void *snap_array_new(size_t count, size_t element)
+{
+	void *array = count > PTRDIFF_MAX / element - 1 ? NULL : malloc((count + 1) * element); /* never of size 0 */
+	if (array != NULL)
+		snap_expect_writes(array, count * element);
+	return array;
+}
+
 void snap_vector_free_(void **at, size_t *count, size_t *capacity, size_t element, struct snap_budget *budget)
 {
 	if (budget != NULL)

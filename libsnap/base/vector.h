@@ -40,6 +40,9 @@ void snap_vector_free_(void **at, size_t *count, size_t *capacity, size_t elemen
 	snap_expect_writes((v)->at + (begin), ((end) - (begin)) * sizeof *(v)->at)
 void snap_expect_writes(void *at, size_t size);
 
+/* An array all of which is about to be written: yours; free with free. NULL without memory. */
+void *snap_array_new(size_t count, size_t element);
+
 /* Appends one element; evaluates to a status. */
 #define snap_vector_push(v, value, budget, err)                                                             \
 	__extension__({                                                                                     \

@@ -250,6 +250,7 @@ static void free_columns(struct snap_decoder *d)
 	snap_vector_free(&d->further_callees, NULL);
 	snap_vector_free(&d->attach, NULL);
 	snap_vector_free(&d->levels, NULL);
+	snap_vector_free(&d->roots, NULL);
 	snap_vector_free(&d->root_depths, NULL);
 	snap_vector_free(&d->promoted, NULL);
 	snap_vector_free(&d->extra, NULL);
@@ -322,8 +323,10 @@ enum snap_status snap_decoder_begin(struct snap_decoder *d, const struct snap_me
 	d->first_stack = (uint32_t)d->t->stack_node.count;
 	d->first_site = (uint32_t)d->t->site_stack.count;
 	d->whole_sites = d->first_site;
-	if (!continues)
+	if (!continues) {
 		d->live = 0;
+		d->deep_roots = false;
+	}
 	d->careful = false;
 	memset(d->largest_sum, 0, sizeof d->largest_sum);
 	d->loose_leaf = false;
@@ -332,12 +335,13 @@ enum snap_status snap_decoder_begin(struct snap_decoder *d, const struct snap_me
 	d->member_is_whole = false;
 	d->lengths.count = d->suffixes.count = d->files.count = d->functions.count = d->callers.count = 0;
 	d->first_callees.count = d->further_callees.count = d->attach.count = d->levels.count = 0;
+	d->roots.count = d->deepest = 0;
 	d->root_depths.count = d->promoted.count = d->extra.count = 0;
 	d->changed.count = d->changes.count = d->site_stacks.count = 0;
 	d->suffix_bytes = 0;
 	d->file_at = d->caller_at = d->attach_at = d->site_stack_at = 0;
 	d->line = d->next_changed = d->callee_before = d->frequent_count = 0;
-	d->list_begun = d->site_stacks_known = d->rows_open = false;
+	d->list_begun = d->in_list = d->site_stacks_known = d->rows_open = false;
 	return SNAP_OK;
 }
 

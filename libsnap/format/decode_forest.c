@@ -146,30 +146,33 @@ void snap_decode_attachments(struct snap_decoder *d, struct cursor *c)
 	}
 }
 
-/* Begins the list of the next attachment point. */
-static void open_list(struct snap_decoder *d, struct cursor *c)
+/* The list of the next attachment point. */
+static struct level open_list(struct snap_decoder *d, struct cursor *c)
 {
+	const struct snap_snapshot *t = d->t;
+	struct level level = {.parent = SNAP_NONE, .callees = (uint32_t)t->frame_file.count, .depth = 1};
 	size_t points = d->attach.count == 0 ? 1 : d->attach.count;
 	if (d->attach_at == points) {
 		snap_damaged(c, "nodes behind the last list");
-		return;
+		return level;
 	}
 	uint32_t code = d->attach.count == 0 ? 0 : d->attach.at[d->attach_at];
 	d->attach_at++;
-	struct level level = {code == 0 ? SNAP_NONE : code - 1, 0, 0, 0, false};
 	if (code > 0) {
-		uint32_t frame = d->t->node_frame.at[code - 1];
+		uint32_t frame = t->node_frame.at[code - 1];
+		level.parent = code - 1;
 		level.callee = d->callee_begin.at[frame];
 		level.callees = d->callee_begin.at[frame + 1] - level.callee;
+		level.depth = t->node_depth.at[code - 1] + 1u;
 	}
-	PUSH(c, d, &d->levels, level);
+	return level;
 }
 
 void snap_decode_nodes(struct snap_decoder *d, struct cursor *c)
 {
 	struct snap_snapshot *t = d->t;
 	const uint32_t *begin = d->callee_begin.at, *callee = d->callee.at;
-	uint32_t frames = (uint32_t)t->frame_file.count, node = (uint32_t)t->node_parent.count;
+	uint32_t node = (uint32_t)t->node_parent.count, deepest = d->deepest;
 	size_t most = rows_at_most(c), stacks = t->stack_node.count;
 	c->status = snap_snapshot_reserve_nodes(t, node + most, c->err);
 	if (c->status == SNAP_OK)
@@ -178,61 +181,68 @@ void snap_decode_nodes(struct snap_decoder *d, struct cursor *c)
 		return;
 	snap_vector_expect_writes(&t->node_parent, node, node + most);
 	snap_vector_expect_writes(&t->node_frame, node, node + most);
+	snap_vector_expect_writes(&t->node_depth, node, node + most);
 	snap_vector_expect_writes(&t->stack_node, stacks, stacks + most / 2);
 	uint32_t *parents = t->node_parent.at, *node_frames = t->node_frame.at, *stack_nodes = t->stack_node.at;
-	bool loose_leaf = false;
+	uint16_t *depths = t->node_depth.at;
+	struct level level = d->level;
+	bool in_list = d->in_list, loose_leaf = false;
 	const uint8_t *at = c->at, *end = c->end;
-	for (size_t row = 0; at < end; row++, node++) {
+	for (uint32_t rows_end = node + (uint32_t)most; at < end; node++) {
 		struct uint_at next = uint_at(at, end);
-		if (row == most || next.at == NULL) {
+		if (node == rows_end || next.at == NULL) {
 			snap_bad_number(c);
 			break;
 		}
 		at = next.at;
-		uint64_t token = next.value, difference = token >> SNAP_NODE_SHIFT;
-		if (d->levels.count == 0) {
-			open_list(d, c);
+		if (!in_list) {
+			level = open_list(d, c);
+			if (c->status < 0)
+				break;
+			in_list = true;
+			deepest = level.depth > deepest ? level.depth : deepest;
+		}
+		uint64_t token = next.value, number = level.next + (token >> SNAP_NODE_SHIFT);
+		if (number >= level.callees) {
+			snap_damaged(c, level.parent == SNAP_NONE ? "a root has a frame that is not there"
+			                                          : "a node has a callee that its caller does not have");
+			break;
+		}
+		uint32_t frame = (uint32_t)number;
+		level.next = (uint32_t)number;
+		if (level.parent != SNAP_NONE) {
+			frame = callee[level.callee + number];
+			level.next++;
+		} else {
+			PUSH(c, d, &d->roots, node);
 			if (c->status < 0)
 				break;
 		}
-		struct level *level = &d->levels.at[d->levels.count - 1];
-		uint64_t number = difference >= SNAP_ROWS_MAX ? SNAP_ROWS_MAX : level->next + difference;
-		if (level->parent == SNAP_NONE) {
-			if (number >= frames) {
-				snap_damaged(c, "a root has a frame that is not there");
-				break;
-			}
-			node_frames[node] = (uint32_t)number;
-			level->next = (uint32_t)number;
-		} else {
-			if (number >= level->callees) {
-				snap_damaged(c, "a node has a callee that its caller does not have");
-				break;
-			}
-			node_frames[node] = callee[level->callee + number];
-			level->next = (uint32_t)number + 1;
-		}
-		parents[node] = level->parent;
+		parents[node] = level.parent;
+		node_frames[node] = frame;
+		depths[node] = (uint16_t)level.depth; /* as if all new roots had depth 1; see lower_trees */
 		/* The stacks get their lengths, and their places, when the group is complete. */
 		stack_nodes[stacks] = node;
 		stacks += token >> 2 & 1;
 		loose_leaf |= (token & (SNAP_NODE_STACK | SNAP_NODE_CHILDREN)) == 0;
 		if (token & SNAP_NODE_CHILDREN) {
-			uint32_t frame = node_frames[node];
-			struct level below = {node, 0, begin[frame], begin[frame + 1] - begin[frame], token & SNAP_NODE_LAST};
-			if (d->levels.count > SNAP_DEPTH_MAX)
-				snap_damaged(c, "a node lies too deep");
-			PUSH(c, d, &d->levels, below);
+			/* A list that has ended needs not be kept until that below it has. */
+			if (!(token & SNAP_NODE_LAST))
+				PUSH(c, d, &d->levels, level);
 			if (c->status < 0)
 				break;
+			level = (struct level){node, 0, begin[frame], begin[frame + 1] - begin[frame], level.depth + 1};
+			deepest = level.depth > deepest ? level.depth : deepest;
 		} else if (token & SNAP_NODE_LAST) {
-			bool closes;
-			do {
-				closes = d->levels.at[--d->levels.count].closes;
-			} while (closes && d->levels.count > 0);
+			in_list = d->levels.count > 0;
+			if (in_list)
+				level = d->levels.at[--d->levels.count];
 		}
 	}
 	c->at = at;
+	d->level = level;
+	d->in_list = in_list;
+	d->deepest = deepest;
 	d->loose_leaf = d->loose_leaf || loose_leaf;
 	t->node_parent.count = t->node_frame.count = t->node_depth.count = node;
 	t->stack_node.count = stacks;
@@ -248,49 +258,46 @@ void snap_decode_root_depths(struct snap_decoder *d, struct cursor *c)
 	}
 }
 
-void snap_finish_nodes(struct snap_decoder *d, struct cursor *c)
+/* Lowers the tree of each new root to the depth that RDEP tells. */
+static void lower_trees(struct snap_decoder *d, struct cursor *c)
 {
 	struct snap_snapshot *t = d->t;
-	size_t nodes = t->node_parent.count, points = d->attach.count;
-	if (points == 0 && nodes > d->first_node)
+	const uint32_t *parents = t->node_parent.at, *frames = t->node_frame.at, *roots = d->roots.at;
+	uint16_t *depths = t->node_depth.at;
+	size_t nodes = t->node_parent.count, count = d->roots.count;
+	if (count != d->root_depths.count) {
+		snap_damaged(c, count > d->root_depths.count ? "the depth of a root is missing" : "depths without a root");
+		return;
+	}
+	for (size_t k = 0; k < count; k++) {
+		bool same = k > 0 && frames[roots[k]] == frames[roots[k - 1]];
+		uint32_t below = d->root_depths.at[k] + (same ? depths[roots[k - 1]] : 0u), i = roots[k];
+		/* Up to the next root, or to what hangs below an old node. */
+		do {
+			uint32_t depth = depths[i] + below;
+			d->deepest = depth > d->deepest ? depth : d->deepest;
+			depths[i] = (uint16_t)depth;
+		} while (++i < nodes && parents[i] != SNAP_NONE && parents[i] >= d->first_node);
+		d->deep_roots |= below > 0;
+	}
+}
+
+void snap_finish_nodes(struct snap_decoder *d, struct cursor *c)
+{
+	size_t points = d->attach.count;
+	if (points == 0 && d->t->node_parent.count > d->first_node)
 		points = 1;
-	if (d->levels.count != 0 || d->attach_at != points) {
+	if (d->in_list || d->attach_at != points) {
 		snap_damaged(c, "a list of nodes is not finished");
 		return;
 	}
-	c->status = snap_vector_reserve(&d->room, nodes, &t->budget, c->err);
-	if (c->status < 0)
-		return;
-	snap_vector_expect_writes(&t->node_depth, d->first_node, nodes);
-	snap_vector_expect_writes(&d->room, d->first_node, nodes);
-	const uint32_t *parents = t->node_parent.at;
-	uint16_t *depths = t->node_depth.at, *rooms = d->room.at;
-	size_t root = 0;
-	uint32_t root_before = SNAP_NONE, deepest = 0;
-	for (uint32_t i = d->first_node; i < nodes; i++) {
-		uint32_t parent = parents[i], depth = 1, room = 1;
-		if (parent != SNAP_NONE) {
-			depth = depths[parent] + 1u;
-			room = rooms[parent] + 1u;
-		} else {
-			bool same = root_before != SNAP_NONE && t->node_frame.at[root_before] == t->node_frame.at[i];
-			if (d->root_depths.count == 0 ? same : root == d->root_depths.count) {
-				snap_damaged(c, "the depth of a root is missing");
-				return;
-			}
-			if (d->root_depths.count > 0)
-				depth += d->root_depths.at[root++] + (same ? depths[root_before] : 0u);
-			root_before = i;
-		}
-		deepest = depth > deepest ? depth : deepest;
-		depths[i] = (uint16_t)depth;
-		rooms[i] = (uint16_t)room;
-	}
-	d->room.count = nodes;
-	if (deepest > SNAP_DEPTH_MAX)
+	if (d->root_depths.count > 0)
+		lower_trees(d, c);
+	for (size_t k = 1; k < d->roots.count && d->root_depths.count == 0; k++)
+		if (d->t->node_frame.at[d->roots.at[k]] == d->t->node_frame.at[d->roots.at[k - 1]])
+			snap_damaged(c, "the depth of a root is missing");
+	if (d->deepest > SNAP_DEPTH_MAX)
 		snap_damaged(c, "a node lies too deep");
-	else if (root != d->root_depths.count)
-		snap_damaged(c, "depths without a root");
 }
 
 void snap_decode_promoted(struct snap_decoder *d, struct cursor *c)
@@ -302,6 +309,22 @@ void snap_decode_promoted(struct snap_decoder *d, struct cursor *c)
 	}
 }
 
+/* How many frames a stack can have at each node. */
+static enum snap_status fill_rooms(struct snap_decoder *d, struct snap_error *err)
+{
+	const struct snap_snapshot *t = d->t;
+	size_t nodes = t->node_parent.count;
+	enum snap_status status = snap_vector_reserve(&d->room, nodes, &d->t->budget, err);
+	if (status < 0)
+		return status;
+	snap_vector_expect_writes(&d->room, d->room.count, nodes);
+	for (; d->room.count < nodes; d->room.count++) {
+		uint32_t parent = t->node_parent.at[d->room.count];
+		d->room.at[d->room.count] = (uint16_t)(parent == SNAP_NONE ? 1u : d->room.at[parent] + 1u);
+	}
+	return SNAP_OK;
+}
+
 static uint32_t rule_length(const struct snap_decoder *d, uint32_t depth)
 {
 	return d->rule.limit != 0 && depth > d->rule.limit ? d->rule.limit : depth;
@@ -309,6 +332,7 @@ static uint32_t rule_length(const struct snap_decoder *d, uint32_t depth)
 
 void snap_decode_extra_stacks(struct snap_decoder *d, struct cursor *c)
 {
+	c->status = fill_rooms(d, c->err);
 	for (size_t row = 0; more_rows(c, row); row++) {
 		const uint32_t *before = d->extra.count == 0 ? NULL : &d->extra.at[d->extra.count - 3];
 		uint32_t node = next_number(c, before == NULL ? 0 : before[0], d->t->node_parent.count,
@@ -349,16 +373,18 @@ void snap_finish_stacks(struct snap_decoder *d, struct cursor *c)
 		memmove(nodes + first + promoted, nodes + first, listed * sizeof *nodes);
 		memcpy(nodes + first, d->promoted.at, promoted * sizeof *nodes);
 	}
-	bool fit = true;
 	for (size_t i = first; i < end; i++) {
 		uint32_t depth = t->node_depth.at[nodes[i]], length = rule_length(d, depth);
-		fit = fit && length <= d->room.at[nodes[i]];
 		t->stack_length.at[i] = (uint16_t)length;
 		t->stack_total.at[i] = (uint16_t)(d->rule.known ? depth : 0);
 	}
 	t->stack_node.count = t->stack_length.count = t->stack_total.count = end;
-	if (!fit)
-		snap_damaged(c, "a stack reaches above its root");
+	/* Where all roots have depth 1 there is room for all frames of the way from them. */
+	if (d->deep_roots)
+		c->status = fill_rooms(d, c->err);
+	for (size_t i = first; i < end && d->deep_roots && c->status == SNAP_OK; i++)
+		if (t->stack_length.at[i] > d->room.at[nodes[i]])
+			snap_damaged(c, "a stack reaches above its root");
 	for (size_t i = 0; i < d->extra.count && c->status == SNAP_OK; i += 3)
 		c->status = snap_snapshot_push_stack(t, d->extra.at[i], d->extra.at[i + 1], d->extra.at[i + 2], c->err);
 }

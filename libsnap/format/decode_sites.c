@@ -127,25 +127,42 @@ void snap_decode_sites(struct snap_decoder *d, struct cursor *c)
 	snap_vector_expect_writes(&t->site_stack, begin, begin + most);
 	snap_numbers_expect_writes(&t->site_size, begin, begin + most);
 	snap_numbers_expect_writes(&t->values[SNAP_COLUMN_BLOCKS], begin, begin + most);
+	if (d->sizes.count < most) {
+		snap_vector_expect_writes(&d->sizes, d->sizes.count, most);
+		d->sizes.count = most;
+	}
 	size_t rows = 0, at = d->site_stack_at, stacks = d->site_stacks.count, explicit = 0;
 	const uint32_t *site_stacks = d->site_stacks.at;
 	uint32_t *stack = t->site_stack.at + begin;
 	int64_t *sizes = d->sizes.at;
 	uint8_t *is_explicit = d->is_explicit.at;
 	const uint8_t *in = c->at, *end = c->end;
-	uint32_t frequent = d->frequent_count;
+	/* Nearly all codes are of one byte: their tokens. */
+	enum { SHORT_CODES = 128 };
+	uint64_t frequent = d->frequent_count, short_token[SHORT_CODES];
+	for (uint64_t code = 0; code < SHORT_CODES; code++)
+		short_token[code] = code < frequent ? d->frequent[code] : code - frequent;
 	for (; in < end; rows++) {
-		struct uint_at next = uint_at(in, end);
-		if (rows == most || next.at == NULL) {
-			snap_bad_number(c);
-			break;
-		}
+		uint64_t token;
 		if (at == stacks) {
 			snap_damaged(c, "a site without a stack");
 			break;
 		}
-		in = next.at;
-		uint64_t token = next.value < frequent ? d->frequent[next.value] : next.value - frequent;
+		if (rows == most) {
+			snap_bad_number(c);
+			break;
+		}
+		if (*in < SHORT_CODES) {
+			token = short_token[*in++];
+		} else {
+			struct uint_at next = uint_at(in, end);
+			if (next.at == NULL) {
+				snap_bad_number(c);
+				break;
+			}
+			in = next.at;
+			token = next.value - frequent; /* which there are at most 128 of */
+		}
 		stack[rows] = site_stacks[at];
 		sizes[rows] = (int64_t)(token >> 2);
 		is_explicit[rows] = token >> 1 & 1;
@@ -259,7 +276,7 @@ static void store_told_columns(struct snap_decoder *d, struct cursor *c, size_t 
 
 /* What adding up a column needs; see fill_rows. */
 struct sum {
-	uint64_t sum, high;
+	uint64_t sum, bits; /* the sum, and the bits that are set in any value */
 };
 
 static struct sum add_up(const int64_t *values, size_t count)
@@ -267,7 +284,7 @@ static struct sum add_up(const int64_t *values, size_t count)
 	struct sum s = {0, 0};
 	for (size_t i = 0; i < count; i++) {
 		s.sum += (uint64_t)values[i];
-		s.high |= (uint64_t)(values[i] ^ values[i] >> 63);
+		s.bits |= (uint64_t)values[i];
 	}
 	return s;
 }
@@ -314,22 +331,25 @@ static void fill_rows(struct snap_decoder *d, struct cursor *c, size_t begin, si
 		residual[k] = d->residuals[k].at;
 	for (size_t at = begin; at < end && c->status == SNAP_OK; at += SNAP_VALUES_CHUNK) {
 		size_t count = end - at < SNAP_VALUES_CHUNK ? end - at : SNAP_VALUES_CHUNK;
-		int64_t any[SNAP_VALUES_CHUNK] = {0};
+		int64_t *any = chunks[SNAP_COLUMN_BLOCKS], several[SNAP_VALUES_CHUNK];
 		for (uint32_t k = 0; k < t->column_count && c->status == SNAP_OK; k++) {
 			const int64_t *values = chunks[k];
 			fill_values(d, k, d->sizes.at + (at - begin), d->is_explicit.at + (at - begin), count, &residual[k],
 			            chunks);
 			struct sum s = add_up(values, count);
 			/* A thousand values below 2^46 cannot overflow 63 bits; what could is added with care at
-			 * END, and so is what only keeps within them because signs differ. */
-			d->largest_sum[k] += (s.high + 1) * count;
-			d->careful = d->careful || s.high >> 46 != 0 || d->largest_sum[k] >> 62 != 0;
+			 * END, and so is what has signs. */
+			d->largest_sum[k] += (s.bits + 1) * count;
+			d->careful = d->careful || s.bits >> 46 != 0 || d->largest_sum[k] >> 62 != 0;
 			overflow |= !d->continues && __builtin_add_overflow(t->totals[k], (int64_t)s.sum, &t->totals[k]);
 			/* What is not stored is zero where that is which it is predicted from. */
 			if (!d->stored[k])
 				continue;
-			for (size_t i = 0; i < count; i++)
-				any[i] |= values[i];
+			if (k != SNAP_COLUMN_BLOCKS) {
+				for (size_t i = 0; i < count; i++)
+					several[i] = any[i] | values[i];
+				any = several;
+			}
 			c->status = snap_numbers_append(&t->values[k], values, count, &t->budget, c->err);
 		}
 		for (size_t i = 0; i < count; i++)

@@ -13,8 +13,9 @@ enum group { START, META, COLUMNS, RULE, STRINGS, FRAMES, PAIRS, NODES, STACKS, 
 struct level {
 	uint32_t parent; /* SNAP_NONE = the virtual root */
 	uint32_t next;   /* the least callee number that the next sibling may have; for roots a frame */
-	uint32_t callee, callees; /* where the callees of the parent's frame begin, and how many there are */
-	bool closes;     /* the node that opened it was the last of its own list */
+	uint32_t callee, callees; /* where the callees of the parent's frame begin, and how many there are; for
+	                             roots how many frames */
+	uint32_t depth;
 };
 
 SNAP_VECTOR(levels, struct level);
@@ -24,7 +25,8 @@ struct snap_decoder {
 	struct snap_meta *meta_before;
 	bool started, continues;
 	struct snap_stack_rule rule;
-	struct snap_u16s room;        /* by node: how many frames a stack can have there */
+	bool deep_roots;              /* some root lies deeper than 1 */
+	struct snap_u16s room;        /* by node: how many frames a stack can have there, once that is needed */
 	struct snap_u32s callee_begin; /* by frame, and one more: where its callees begin in `callee` */
 	struct snap_u32s callee;
 	uint32_t first_string, first_frame, first_node, first_stack, first_site;
@@ -50,7 +52,11 @@ struct snap_decoder {
 	uint32_t callee_before;       /* and the callee before */
 	struct snap_u32s attach;      /* ATCH: codes */
 	size_t attach_at;
-	struct levels levels;
+	bool in_list;                 /* NODE: whether a list is begun, */
+	struct level level;           /* that list, */
+	struct levels levels;         /* and those above it that go on behind it */
+	uint32_t deepest;             /* new node */
+	struct snap_u32s roots;       /* new ones */
 	struct snap_u32s root_depths; /* RDEP: as told */
 	struct snap_u32s promoted;    /* STKD */
 	struct snap_u32s extra;       /* STKX: node, length, total, node … */
@@ -101,12 +107,10 @@ struct uint_at snap_long_uint(const uint8_t *at, const uint8_t *end);
 /* By value, so that hot loops keep it all in registers. */
 static inline __attribute__((always_inline)) struct uint_at uint_at(const uint8_t *at, const uint8_t *end)
 {
-	if (end - at >= 2) {
-		if (at[0] < 0x80)
-			return (struct uint_at){at[0], at + 1};
-		if (at[1] - 1u < 0x7F)
-			return (struct uint_at){(at[0] & 0x7Fu) | (uint64_t)at[1] << 7, at + 2};
-	}
+	if (at < end && at[0] < 0x80)
+		return (struct uint_at){at[0], at + 1};
+	if (end - at >= 2 && at[1] - 1u < 0x7F)
+		return (struct uint_at){(at[0] & 0x7Fu) | (uint64_t)at[1] << 7, at + 2};
 	return snap_long_uint(at, end);
 }
 

@@ -147,15 +147,37 @@ static inline bool row(struct snap_encoder *e)
 	return e->status == SNAP_OK;
 }
 
-static inline void put_uint(struct snap_encoder *e, uint64_t v)
+/* Returns where the next number goes. */
+static inline uint8_t *write_uint(uint8_t *p, uint64_t v)
 {
-	uint8_t *p = e->raw.at + e->raw.count;
 	while (v >= 0x80) {
 		*p++ = (uint8_t)(v | 0x80);
 		v >>= 7;
 	}
 	*p++ = (uint8_t)v;
-	e->raw.count = (size_t)(p - e->raw.at);
+	return p;
+}
+
+static inline void put_uint(struct snap_encoder *e, uint64_t v)
+{
+	e->raw.count = (size_t)(write_uint(e->raw.at + e->raw.count, v) - e->raw.at);
+}
+
+/* For loops over many rows of one number each: where the first of `rows` goes, at most a section's; to be
+ * closed by put_rows with where the last one ended. NULL when something has failed. */
+static uint8_t *open_rows(struct snap_encoder *e, size_t rows)
+{
+	enum { UINT_BYTES_MAX = 10 };
+	reserve(e, rows * UINT_BYTES_MAX + 1);
+	return e->status == SNAP_OK ? e->raw.at + e->raw.count : NULL;
+}
+
+static void put_rows(struct snap_encoder *e, size_t rows, const uint8_t *end)
+{
+	e->raw.count = (size_t)(end - e->raw.at);
+	e->rows = (uint32_t)rows;
+	if (rows > 0)
+		write_section(e);
 }
 
 static void put_bytes(struct snap_encoder *e, const void *bytes, size_t size)
@@ -378,13 +400,14 @@ static uint8_t *node_flags(const struct snap_member *m)
 {
 	const struct snap_snapshot *s = m->tables;
 	size_t nodes = s->node_parent.count, first = m->first_node;
-	uint8_t *flags = calloc(nodes - first + 1, 1);
+	uint8_t *flags = snap_array_new(nodes - first, 1);
 	uint8_t *later = calloc(nodes + 1, 1); /* by parent code: a later sibling was seen */
 	if (flags == NULL || later == NULL) {
 		free(flags);
 		free(later);
 		return NULL;
 	}
+	memset(flags, 0, nodes - first);
 	for (size_t i = nodes; i-- > first;) {
 		uint32_t parent = s->node_parent.at[i];
 		uint8_t *seen = &later[parent == SNAP_NONE ? 0 : (size_t)parent + 1];
@@ -410,11 +433,12 @@ static void encode_nodes(struct snap_encoder *e, const struct snap_member *m)
 		return;
 	uint8_t *flags = node_flags(m);
 	/* By parent: number after that of the last child written. */
-	uint32_t *next = calloc(nodes, sizeof *next);
+	uint32_t *next = snap_array_new(nodes, sizeof *next);
 	if (flags == NULL || next == NULL) {
 		e->status = snap_fail(e->err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 		goto done;
 	}
+	memset(next, 0, nodes * sizeof *next);
 	bool only_root = true, depths = false;
 	for (size_t i = first; i < nodes; i++) {
 		only_root = only_root && (parent[i] == SNAP_NONE || parent[i] >= first);
@@ -435,18 +459,24 @@ static void encode_nodes(struct snap_encoder *e, const struct snap_member *m)
 
 	begin_section(e, SNAP_TAG_NODE, 0);
 	uint32_t root_frame = 0;
-	for (size_t i = first; i < nodes && row(e); i++) {
-		uint64_t difference;
-		if (parent[i] == SNAP_NONE) {
-			difference = s->node_frame.at[i] - root_frame;
-			root_frame = s->node_frame.at[i];
-		} else {
-			difference = m->callee_number[i - first] - next[parent[i]];
-			next[parent[i]] = m->callee_number[i - first] + 1;
+	for (size_t at = first; at < nodes; at += SNAP_SECTION_ROWS) {
+		size_t end = nodes - at < SNAP_SECTION_ROWS ? nodes : at + SNAP_SECTION_ROWS;
+		uint8_t *p = open_rows(e, end - at);
+		if (p == NULL)
+			break;
+		for (size_t i = at; i < end; i++) {
+			uint64_t difference;
+			if (parent[i] == SNAP_NONE) {
+				difference = s->node_frame.at[i] - root_frame;
+				root_frame = s->node_frame.at[i];
+			} else {
+				difference = m->callee_number[i - first] - next[parent[i]];
+				next[parent[i]] = m->callee_number[i - first] + 1;
+			}
+			p = write_uint(p, difference << SNAP_NODE_SHIFT | flags[i - first]);
 		}
-		put_uint(e, difference << SNAP_NODE_SHIFT | flags[i - first]);
+		put_rows(e, end - at, p);
 	}
-	end_section(e);
 
 	begin_section(e, SNAP_TAG_RDEP, 0);
 	size_t before = SNAP_NONE;
@@ -550,20 +580,21 @@ static void encode_values(struct snap_encoder *e, const struct snap_snapshot *s,
                           size_t end)
 {
 	const uint8_t *is_explicit = e->is_explicit.at;
+	size_t rows = 0;
 	begin_section(e, SNAP_TAG_VALS, column);
-	for (size_t at = begin; at < end; at += SNAP_VALUES_CHUNK) {
+	uint8_t *p = open_rows(e, end - begin);
+	for (size_t at = begin; at < end && p != NULL; at += SNAP_VALUES_CHUNK) {
 		size_t count = end - at < SNAP_VALUES_CHUNK ? end - at : SNAP_VALUES_CHUNK;
 		int64_t residuals[SNAP_VALUES_CHUNK];
 		read_residuals(s, column, at, count, residuals);
-		for (size_t i = 0; i < count; i++) {
-			if (!is_explicit[at - begin + i])
-				continue;
-			if (!row(e))
-				return;
-			put_uint(e, zigzag(residuals[i]));
-		}
+		for (size_t i = 0; i < count; i++)
+			if (is_explicit[at - begin + i]) {
+				p = write_uint(p, zigzag(residuals[i]));
+				rows++;
+			}
 	}
-	end_section(e);
+	if (p != NULL)
+		put_rows(e, rows, p);
 }
 
 static void encode_domains(struct snap_encoder *e, const struct snap_snapshot *s, size_t at, size_t end)
@@ -611,8 +642,9 @@ static int compare_frequent(const void *a, const void *b)
 static void encode_frequent(struct snap_encoder *e, const struct snap_member *m)
 {
 	size_t count = m->tables->site_stack.count, found = 0;
+	if (e->frequent_count > 0)
+		memset(e->code_of, 0, sizeof e->code_of);
 	e->frequent_count = 0;
-	memset(e->code_of, 0, sizeof e->code_of);
 	if (count - m->first_site < SNAP_FREQUENT_SITES || e->status < 0)
 		return;
 	struct frequent *all = calloc(SNAP_FREQUENT_BELOW, sizeof *all);
@@ -661,18 +693,23 @@ static void encode_sites(struct snap_encoder *e, const struct snap_member *m)
 		e->status = snap_vector_reserve(&e->is_explicit, SNAP_SECTION_ROWS, NULL, e->err);
 	if (e->status == SNAP_OK)
 		e->status = snap_vector_reserve(&e->tokens, SNAP_SECTION_ROWS, NULL, e->err);
+	if (e->status == SNAP_OK && count - m->first_site >= SNAP_SECTION_ROWS)
+		snap_vector_expect_writes(&e->tokens, 0, SNAP_SECTION_ROWS);
 	encode_frequent(e, m);
 	for (size_t at = m->first_site; at < count && e->status == SNAP_OK; at += SNAP_SECTION_ROWS) {
 		size_t end = count - at < SNAP_SECTION_ROWS ? count : at + SNAP_SECTION_ROWS;
 		make_tokens(e, m, at, end);
 		bool any_explicit = memchr(e->is_explicit.at, 1, end - at) != NULL;
 		begin_section(e, SNAP_TAG_SITT, 0);
-		for (size_t i = 0; i < end - at && row(e); i++) {
+		uint8_t *p = open_rows(e, end - at);
+		if (p == NULL)
+			break;
+		for (size_t i = 0; i < end - at; i++) {
 			uint64_t token = e->tokens.at[i];
 			uint8_t code = token < SNAP_FREQUENT_BELOW ? e->code_of[token] : 0;
-			put_uint(e, code > 0 ? code - 1u : token + e->frequent_count);
+			p = write_uint(p, code > 0 ? code - 1u : token + e->frequent_count);
 		}
-		end_section(e);
+		put_rows(e, end - at, p);
 		encode_domains(e, s, at, end);
 		for (uint32_t c = 0; c < s->column_count && e->status == SNAP_OK; c++)
 			if (e->told[c] && any_explicit)

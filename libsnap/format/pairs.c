@@ -10,10 +10,10 @@ enum snap_status snap_pairs_of_forest(const struct snap_snapshot *s, uint64_t **
 {
 	size_t nodes = s->node_parent.count, frames = s->frame_file.count;
 	const uint32_t *parent = s->node_parent.at, *frame = s->node_frame.at;
-	struct snap_keyed *rows = malloc((2 * nodes + 1) * sizeof *rows);
+	struct snap_keyed *rows = malloc((2 * nodes + 1) * sizeof *rows); /* half of it to sort with */
 	uint32_t *end = calloc(frames + 1, sizeof *end);
 	*pairs = malloc((nodes + 1) * sizeof **pairs);
-	*callee_number = calloc(nodes + 1, sizeof **callee_number);
+	*callee_number = snap_array_new(nodes, sizeof **callee_number);
 	*pair_count = 0;
 	if (rows == NULL || end == NULL || *pairs == NULL || *callee_number == NULL) {
 		free(rows);
@@ -24,6 +24,7 @@ enum snap_status snap_pairs_of_forest(const struct snap_snapshot *s, uint64_t **
 		*callee_number = NULL;
 		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 	}
+	snap_expect_writes(rows, nodes * sizeof *rows);
 	/* Nodes by caller, then the few of each caller by callee. */
 	for (size_t i = 0; i < nodes; i++)
 		if (parent[i] != SNAP_NONE)
@@ -31,7 +32,9 @@ enum snap_status snap_pairs_of_forest(const struct snap_snapshot *s, uint64_t **
 	for (size_t i = 0; i < frames; i++)
 		end[i + 1] += end[i];
 	for (uint32_t i = 0; i < nodes; i++)
-		if (parent[i] != SNAP_NONE)
+		if (parent[i] == SNAP_NONE)
+			(*callee_number)[i] = 0;
+		else
 			rows[end[frame[parent[i]]]++] = (struct snap_keyed){frame[i], i};
 	for (size_t caller = 0, at = 0; caller < frames; at = end[caller++]) {
 		size_t count = end[caller] - at;

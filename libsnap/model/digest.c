@@ -60,13 +60,13 @@ enum snap_status snap_snapshot_window_hashes(const struct snap_snapshot *s, uint
 {
 	size_t nodes = s->node_parent.count, stacks = s->stack_node.count;
 	const uint32_t *parent = s->node_parent.at;
-	uint32_t longest = 0, deepest = 0;
+	uint16_t longest = 0, deepest = 0;
 	for (size_t i = 0; i < stacks; i++)
 		longest = s->stack_length.at[i] > longest ? s->stack_length.at[i] : longest;
 	for (size_t i = 0; i < nodes; i++)
 		deepest = s->node_depth.at[i] > deepest ? s->node_depth.at[i] : deepest;
 	uint64_t *frames = frame_hashes(s);
-	uint64_t *prefix = malloc((nodes + 1) * sizeof *prefix);
+	uint64_t *prefix = snap_array_new(nodes, sizeof *prefix);
 	uint64_t *power = malloc(((size_t)longest + 1) * sizeof *power);
 	struct path path = {s, malloc(((size_t)deepest + 1) * sizeof *path.at), 0, true};
 	enum snap_status status = SNAP_OK;
@@ -80,10 +80,12 @@ enum snap_status snap_snapshot_window_hashes(const struct snap_snapshot *s, uint
 	for (size_t i = 0; i < nodes; i++)
 		prefix[i] = (parent[i] == SNAP_NONE ? 0 : prefix[parent[i]] * BASE) + frames[s->node_frame.at[i]];
 	for (size_t i = 0; i < stacks; i++) {
-		uint32_t length = s->stack_length.at[i];
-		uint32_t top = ancestor(&path, s->stack_node.at[i], length - 1);
-		uint32_t above = parent[top];
-		hashes[i] = prefix[s->stack_node.at[i]] - (above == SNAP_NONE ? 0 : prefix[above] * power[length]);
+		uint32_t length = s->stack_length.at[i], node = s->stack_node.at[i];
+		hashes[i] = prefix[node];
+		if (length == s->node_depth.at[node]) /* it goes back to the root */
+			continue;
+		uint32_t above = parent[ancestor(&path, node, length - 1)];
+		hashes[i] -= above == SNAP_NONE ? 0 : prefix[above] * power[length];
 	}
 done:
 	free(frames);
@@ -128,7 +130,7 @@ static uint64_t meta_hash(const struct snap_meta *meta)
 enum snap_status snap_snapshot_digest(const struct snap_snapshot *s, uint64_t digest[2], struct snap_error *err)
 {
 	size_t stacks = s->stack_node.count;
-	uint64_t *hashes = malloc((stacks + 1) * sizeof *hashes);
+	uint64_t *hashes = snap_array_new(stacks, sizeof *hashes);
 	if (hashes == NULL)
 		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 	enum snap_status status = snap_snapshot_window_hashes(s, hashes, err);
@@ -150,16 +152,15 @@ enum snap_status snap_snapshot_digest(const struct snap_snapshot *s, uint64_t di
 	for (size_t begin = 0; begin < sites; begin += SNAP_VALUES_CHUNK) {
 		size_t count = sites - begin < SNAP_VALUES_CHUNK ? sites - begin : SNAP_VALUES_CHUNK;
 		uint64_t e[SNAP_VALUES_CHUNK];
-		int64_t values[SNAP_VALUES_CHUNK];
-		snap_numbers_read(&s->site_size, begin, count, values);
+		int64_t sizes[SNAP_VALUES_CHUNK], values[SNAP_COLUMNS_MAX][SNAP_VALUES_CHUNK];
+		snap_numbers_read(&s->site_size, begin, count, sizes);
 		for (size_t i = 0; i < count; i++)
 			e[i] = hashes[s->site_stack.at[begin + i]] + snap_snapshot_domain(s, begin + i) * k6 +
-			       (uint64_t)values[i] * k7;
-		for (uint32_t c = 0; c < s->column_count; c++) {
-			snap_snapshot_read_values(s, c, begin, count, values);
+			       (uint64_t)sizes[i] * k7;
+		snap_snapshot_read_columns(s, s->column_count, begin, count, values);
+		for (uint32_t c = 0; c < s->column_count; c++)
 			for (size_t i = 0; i < count; i++)
-				e[i] += (uint64_t)values[i] * column_hash[c];
-		}
+				e[i] += (uint64_t)values[c][i] * column_hash[c];
 		for (size_t i = 0; i < count; i++) {
 			d0 += snap_mix(e[i]);
 			d1 += snap_mix(e[i] ^ UINT64_C(0x6A09E667F3BCC909));

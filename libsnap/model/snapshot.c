@@ -326,6 +326,30 @@ void snap_snapshot_read_values(const struct snap_snapshot *s, uint32_t column, s
 		snap_snapshot_read_predicted(s, column, begin, count, values);
 }
 
+void snap_snapshot_read_columns(const struct snap_snapshot *s, uint32_t columns, size_t begin, size_t count,
+                                int64_t (*values)[SNAP_VALUES_CHUNK])
+{
+	int64_t sizes[SNAP_VALUES_CHUNK];
+	bool sizes_read = false;
+	for (uint32_t c = 0; c < columns; c++) {
+		const struct snap_column_info *info = &s->columns[c];
+		const int64_t *from = values[info->from]; /* one before this, if it is predicted from any */
+		if (s->values[c].count != 0) {
+			snap_numbers_read(&s->values[c], begin, count, values[c]);
+		} else if (info->predictor == SNAP_PREDICT_NOTHING) {
+			memset(values[c], 0, count * sizeof *values[c]);
+		} else if (info->predictor == SNAP_PREDICT_SAME) {
+			memcpy(values[c], from, count * sizeof *values[c]);
+		} else {
+			if (!sizes_read)
+				snap_numbers_read(&s->site_size, begin, count, sizes);
+			sizes_read = true;
+			for (size_t i = 0; i < count; i++)
+				values[c][i] = (int64_t)((uint64_t)from[i] * (uint64_t)sizes[i]);
+		}
+	}
+}
+
 enum snap_status snap_snapshot_store_column(struct snap_snapshot *s, uint32_t column, struct snap_error *err)
 {
 	struct snap_numbers stored = {.count = 0};
@@ -401,25 +425,14 @@ enum snap_status snap_snapshot_sum(struct snap_snapshot *s, struct snap_error *e
 
 struct snap_stack_rule snap_snapshot_stack_rule(const struct snap_snapshot *s)
 {
-	struct snap_stack_rule rule = {0, false};
-	uint32_t longest = 0;
-	bool truncated = false;
+	const uint16_t *lengths = s->stack_length.at, *totals = s->stack_total.at;
+	uint16_t longest = 0, truncated = 0, known = 0;
 	for (size_t i = 0; i < s->stack_node.count; i++) {
-		uint32_t length = s->stack_length.at[i], total = s->stack_total.at[i];
-		longest = length > longest ? length : longest;
-		truncated = truncated || total > length;
-		rule.known = rule.known || total != 0;
+		longest = lengths[i] > longest ? lengths[i] : longest;
+		truncated |= totals[i] > lengths[i];
+		known |= totals[i];
 	}
-	if (truncated)
-		rule.limit = longest;
-	return rule;
-}
-
-bool snap_stack_follows(const struct snap_snapshot *s, uint32_t stack, struct snap_stack_rule rule)
-{
-	uint32_t depth = s->node_depth.at[s->stack_node.at[stack]];
-	uint32_t length = rule.limit != 0 && depth > rule.limit ? rule.limit : depth;
-	return s->stack_length.at[stack] == length && s->stack_total.at[stack] == (rule.known ? depth : 0);
+	return (struct snap_stack_rule){truncated ? longest : 0, known != 0};
 }
 
 struct snap_meta *snap_snapshot_meta(struct snap_snapshot *s)

@@ -110,6 +110,9 @@ static inline int64_t snap_snapshot_predicted(const struct snap_snapshot *s, uin
 #define SNAP_VALUES_CHUNK 1024
 void snap_snapshot_read_values(const struct snap_snapshot *s, uint32_t column, size_t begin, size_t count,
                                int64_t *values);
+/* The same of the first `columns` columns at once. */
+void snap_snapshot_read_columns(const struct snap_snapshot *s, uint32_t columns, size_t begin, size_t count,
+                                int64_t (*values)[SNAP_VALUES_CHUNK]);
 /* The same of what the predictor says. */
 void snap_snapshot_read_predicted(const struct snap_snapshot *s, uint32_t column, size_t begin, size_t count,
                                   int64_t *values);
@@ -170,7 +173,12 @@ struct snap_stack_rule {
 
 /* The rule of section 8: limit is the largest length if any stack is truncated, known if any total is. */
 struct snap_stack_rule snap_snapshot_stack_rule(const struct snap_snapshot *s);
-bool snap_stack_follows(const struct snap_snapshot *s, uint32_t stack, struct snap_stack_rule rule);
+static inline bool snap_stack_follows(const struct snap_snapshot *s, uint32_t stack, struct snap_stack_rule rule)
+{
+	uint32_t depth = s->node_depth.at[s->stack_node.at[stack]];
+	uint32_t length = rule.limit != 0 && depth > rule.limit ? rule.limit : depth;
+	return s->stack_length.at[stack] == length && s->stack_total.at[stack] == (rule.known ? depth : 0);
+}
 
 /* Fills totals; SNAP_ERR_LIMIT when the sum of absolute values of a column leaves 63 bits. */
 enum snap_status snap_snapshot_sum(struct snap_snapshot *s, struct snap_error *err);

@@ -241,14 +241,18 @@ static enum snap_status find_sites(struct side *side, struct snap_error *err)
 {
 	const uint32_t *stack = side->s->site_stack.at;
 	uint32_t stacks = (uint32_t)side->s->stack_node.count, sites = (uint32_t)side->s->site_stack.count;
-	side->begin = calloc(2 * (size_t)stacks + 1, sizeof *side->begin);
+	side->begin = snap_array_new(2 * (size_t)stacks, sizeof *side->begin);
 	if (side->begin == NULL)
 		return out_of_memory(err);
+	memset(side->begin, 0, 2 * (size_t)stacks * sizeof *side->begin);
 	side->end = side->begin + stacks;
-	for (uint32_t i = 0; i < sites; i++)
-		side->end[stack[i]] = i + 1;
-	for (uint32_t i = sites; i-- > 0;)
+	/* The sites of a stack stand together. */
+	for (uint32_t i = 0, end; i < sites; i = end) {
+		for (end = i + 1; end < sites && stack[end] == stack[i]; end++)
+			;
 		side->begin[stack[i]] = i;
+		side->end[stack[i]] = end;
+	}
 	return SNAP_OK;
 }
 
@@ -256,7 +260,7 @@ static enum snap_status find_sites(struct side *side, struct snap_error *err)
 static uint32_t *list_by_frame(const struct snap_snapshot *u)
 {
 	size_t frames = u->frame_file.count, stacks = u->stack_node.count;
-	uint32_t *by_frame = malloc((stacks + 1) * sizeof *by_frame);
+	uint32_t *by_frame = snap_array_new(stacks, sizeof *by_frame);
 	uint32_t *begin = calloc(frames + 1, sizeof *begin);
 	if (by_frame == NULL || begin == NULL) {
 		free(by_frame);
@@ -318,6 +322,7 @@ static enum snap_status make_room(struct combining *m, struct snap_error *err)
 	struct snap_snapshot *u = m->u;
 	const struct snap_snapshot *a = m->side[0].s, *b = m->side[1].s;
 	size_t most = a->site_stack.count + b->site_stack.count;
+	size_t least = a->site_stack.count > b->site_stack.count ? a->site_stack.count : b->site_stack.count;
 	u->site_size.is_wide = a->site_size.is_wide || b->site_size.is_wide;
 	for (uint32_t c = 0; c < u->column_count; c++) {
 		m->computed[c] = is_computed(m, c);
@@ -339,6 +344,13 @@ static enum snap_status make_room(struct combining *m, struct snap_error *err)
 	for (uint32_t c = 0; c < u->column_count && status == SNAP_OK; c++)
 		if (!m->computed[c])
 			status = snap_numbers_reserve(&u->values[c], most, &u->budget, err);
+	if (status < 0)
+		return status;
+	snap_vector_expect_writes(&u->site_stack, 0, least);
+	snap_numbers_expect_writes(&u->site_size, 0, least);
+	for (uint32_t c = 0; c < u->column_count; c++)
+		if (!m->computed[c])
+			snap_numbers_expect_writes(&u->values[c], 0, least);
 	return status;
 }
 

@@ -13,6 +13,7 @@ struct side {
 	uint32_t *string, *frame; /* their numbers in the result */
 	uint32_t *origin_of;      /* of each origin: the stack of this side */
 	struct snap_stack_walk stacks;
+	uint32_t stack, stack_node, stack_key; /* the next of them: its node, its length and total */
 	/* The walk over the nodes. */
 	const uint32_t *node_parent, *node_frame;
 	const uint16_t *node_depth;
@@ -130,11 +131,23 @@ static inline int compare_nodes(const struct side *a, const struct side *b)
 	return a->level == 0 ? compare_numbers(a->root_depth, b->root_depth) : 0;
 }
 
-static inline uint32_t next_stack(struct side *side, bool take, uint32_t *key)
+static inline void see_stack(struct side *side)
 {
-	uint32_t stack = take ? snap_stack_walk_next(&side->stacks, side->node) : SNAP_NONE;
-	if (stack != SNAP_NONE)
-		*key = (uint32_t)side->s->stack_length.at[stack] << 16 | side->s->stack_total.at[stack];
+	const struct snap_snapshot *s = side->s;
+	side->stack = snap_stack_walk_peek(&side->stacks);
+	if (side->stack == SNAP_NONE) {
+		side->stack_node = SNAP_NONE;
+		return;
+	}
+	side->stack_node = s->stack_node.at[side->stack];
+	side->stack_key = (uint32_t)s->stack_length.at[side->stack] << 16 | s->stack_total.at[side->stack];
+}
+
+static inline uint32_t take_stack(struct side *side)
+{
+	uint32_t stack = side->stack;
+	side->stacks.next++;
+	see_stack(side);
 	return stack;
 }
 
@@ -142,21 +155,21 @@ static inline uint32_t next_stack(struct side *side, bool take, uint32_t *key)
 static inline void combine_stacks(struct snap_snapshot *u, uint32_t node, struct side *a, bool take_a,
 				  struct side *b, bool take_b)
 {
-	uint32_t x_key = 0, y_key = 0, x = next_stack(a, take_a, &x_key), y = next_stack(b, take_b, &y_key);
-	while (x != SNAP_NONE || y != SNAP_NONE) {
-		bool from_a = x != SNAP_NONE && (y == SNAP_NONE || x_key <= y_key);
-		bool from_b = y != SNAP_NONE && (x == SNAP_NONE || y_key <= x_key);
-		uint32_t key = from_a ? x_key : y_key;
+	for (;;) {
+		bool from_a = take_a && a->stack_node == a->node, from_b = take_b && b->stack_node == b->node;
+		if (!from_a && !from_b)
+			return;
+		if (from_a && from_b && a->stack_key != b->stack_key) {
+			from_a = a->stack_key < b->stack_key;
+			from_b = !from_a;
+		}
+		uint32_t key = from_a ? a->stack_key : b->stack_key;
 		size_t stack = u->stack_node.count++;
 		u->stack_node.at[stack] = node;
 		u->stack_length.at[stack] = (uint16_t)(key >> 16);
 		u->stack_total.at[stack] = (uint16_t)key;
-		a->origin_of[stack] = from_a ? x : SNAP_NONE;
-		b->origin_of[stack] = from_b ? y : SNAP_NONE;
-		if (from_a)
-			x = next_stack(a, true, &x_key);
-		if (from_b)
-			y = next_stack(b, true, &y_key);
+		a->origin_of[stack] = from_a ? take_stack(a) : SNAP_NONE;
+		b->origin_of[stack] = from_b ? take_stack(b) : SNAP_NONE;
 	}
 }
 
@@ -165,14 +178,27 @@ static enum snap_status combine_nodes(struct tables *t, struct snap_error *err)
 	struct snap_snapshot *u = t->u;
 	/* Copies, which nothing that is written here can change. */
 	struct side a = t->side[0], b = t->side[1];
+	size_t nodes = a.nodes > b.nodes ? a.nodes : b.nodes, a_stacks = a.s->stack_node.count,
+	       b_stacks = b.s->stack_node.count, stacks = a_stacks > b_stacks ? a_stacks : b_stacks;
 	uint32_t node = 0;
 	enum snap_status status = snap_snapshot_reserve_nodes(u, (size_t)a.nodes + b.nodes, err);
 	if (status == SNAP_OK)
-		status = snap_snapshot_reserve_stacks(u, a.s->stack_node.count + b.s->stack_node.count, err);
+		status = snap_snapshot_reserve_stacks(u, a_stacks + b_stacks, err);
 	if (status < 0)
 		return status;
+	/* At least so many. */
+	snap_vector_expect_writes(&u->node_parent, 0, nodes);
+	snap_vector_expect_writes(&u->node_frame, 0, nodes);
+	snap_vector_expect_writes(&u->node_depth, 0, nodes);
+	snap_vector_expect_writes(&u->stack_node, 0, stacks);
+	snap_vector_expect_writes(&u->stack_length, 0, stacks);
+	snap_vector_expect_writes(&u->stack_total, 0, stacks);
+	snap_expect_writes(a.origin_of, stacks * sizeof *a.origin_of);
+	snap_expect_writes(b.origin_of, stacks * sizeof *b.origin_of);
 	see_node(&a);
 	see_node(&b);
+	see_stack(&a);
+	see_stack(&b);
 	for (; a.level >= 0 || b.level >= 0; node++) {
 		int order = compare_nodes(&a, &b);
 		const struct side *side = order <= 0 ? &a : &b;
@@ -261,9 +287,9 @@ static enum snap_status renumber_stacks(struct tables *t, const uint32_t *one, s
 {
 	struct snap_snapshot *u = t->u;
 	uint32_t stacks = (uint32_t)u->stack_node.count, kept = 0;
-	origins->first = malloc((stacks + 1) * sizeof *origins->first);
-	origins->next = malloc((stacks + 1) * sizeof *origins->next);
-	uint32_t *node = malloc((2 * (size_t)stacks + 1) * sizeof *node);
+	origins->first = snap_array_new(stacks, sizeof *origins->first);
+	origins->next = snap_array_new(stacks, sizeof *origins->next);
+	uint32_t *node = snap_array_new(2 * (size_t)stacks, sizeof *node);
 	if (origins->first == NULL || origins->next == NULL || node == NULL) {
 		free(node);
 		return out_of_memory(err);
@@ -300,7 +326,7 @@ static enum snap_status number_stacks(struct tables *t, struct snap_stack_origin
 	struct snap_stack_rule rule = snap_snapshot_stack_rule(u);
 	for (uint32_t i = 0; i < stacks; i++)
 		following += snap_stack_follows(u, i, rule);
-	uint32_t *one = malloc((stacks + 1) * sizeof *one);
+	uint32_t *one = snap_array_new(stacks, sizeof *one);
 	if (one == NULL)
 		return out_of_memory(err);
 	enum snap_status status = find_same(t, one, &joined, err);

@@ -116,6 +116,23 @@ ALWAYS_INLINE bool leave(struct walk *w, uint32_t depth, bool root, unsigned col
 	return !overflow;
 }
 
+/* A stack of a node without children, which is never opened: what enter, meet_stack and leave come to. */
+ALWAYS_INLINE bool meet_leaf(struct walk *w, uint32_t depth, uint32_t group, uint32_t oldest,
+			     const int64_t *values, unsigned columns, bool once)
+{
+	int64_t *sums = &w->sums[(size_t)group * columns];
+	bool overflow = false;
+	w->present[group] = true;
+	if (!once)
+		for (unsigned c = 0; c < columns; c++)
+			overflow |= __builtin_add_overflow(sums[c], values[c], &sums[c]);
+	else if (oldest > w->nearest[group])
+		add(sums, values, columns);
+	if (oldest < depth)
+		meet_stack(w, depth - 1, oldest, values, columns);
+	return !overflow;
+}
+
 ALWAYS_INLINE bool walk_forest(struct walk *w, struct snap_stack_walk *stacks, unsigned columns, bool once)
 {
 	const struct snap_snapshot *s = w->s;
@@ -130,6 +147,13 @@ ALWAYS_INLINE bool walk_forest(struct walk *w, struct snap_stack_walk *stacks, u
 		deepest = depth[n];
 		if (root)
 			root_depth = deepest;
+		if (n + 1 == nodes || parent[n + 1] != n) {
+			while ((stack = snap_stack_walk_next(stacks, n)) != SNAP_NONE)
+				fits &= meet_leaf(w, deepest, w->group[frame[n]], snap_stack_oldest(s, stack),
+						  &w->stack_sums[(size_t)stack * columns], columns, once);
+			deepest--;
+			continue;
+		}
 		enter(w, deepest, w->group[frame[n]], columns, once);
 		while ((stack = snap_stack_walk_next(stacks, n)) != SNAP_NONE)
 			meet_stack(w, deepest, snap_stack_oldest(s, stack),

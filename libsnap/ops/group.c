@@ -60,21 +60,21 @@ rank_runs(struct snap_ranking *r, unsigned columns, struct snap_error *err)
 {
 	const struct snap_snapshot *s = r->s;
 	int64_t values[SNAP_SUMS_MAX][SNAP_VALUES_CHUNK], sums[SNAP_SUMS_MAX] = {0};
-	uint32_t stack = SNAP_NONE, frame = SNAP_NONE;
+	const uint32_t *stack = s->site_stack.at, *node = s->stack_node.at, *frames = s->node_frame.at;
+	uint32_t frame = SNAP_NONE;
 	enum snap_status status = SNAP_OK;
 	for (size_t begin = 0, sites = s->site_stack.count; begin < sites; begin += SNAP_VALUES_CHUNK) {
 		size_t count = sites - begin < SNAP_VALUES_CHUNK ? sites - begin : SNAP_VALUES_CHUNK;
-		for (unsigned c = 0; c < columns; c++)
-			snap_snapshot_read_values(s, c, begin, count, values[c]);
+		snap_snapshot_read_columns(s, columns, begin, count, values);
 		for (size_t i = 0; i < count; i++) {
-			if (s->site_stack.at[begin + i] != stack) {
-				stack = s->site_stack.at[begin + i];
-				uint32_t newest = s->node_frame.at[s->stack_node.at[stack]];
+			/* Of each site anew: whether its stack is another one no processor could foresee. */
+			uint32_t newest = frames[node[stack[begin + i]]];
+			if (newest != frame) {
 				if (frame != SNAP_NONE && !same_frame_group(s, r->by, frame, newest)) {
 					status = offer_frame(r, frame, sums, err);
 					if (status < 0)
 						return status;
-					memset(sums, 0, sizeof sums);
+					memset(sums, 0, columns * sizeof *sums);
 				}
 				frame = newest;
 			}
@@ -239,8 +239,7 @@ static enum snap_status add_by_key(struct keyed_sums *k, const struct snap_snaps
 	enum snap_status status = SNAP_OK;
 	for (size_t begin = 0, sites = s->site_stack.count; begin < sites; begin += SNAP_VALUES_CHUNK) {
 		size_t count = sites - begin < SNAP_VALUES_CHUNK ? sites - begin : SNAP_VALUES_CHUNK;
-		for (unsigned c = 0; c < k->columns; c++)
-			snap_snapshot_read_values(s, c, begin, count, values[c]);
+		snap_snapshot_read_columns(s, k->columns, begin, count, values);
 		if (by_size)
 			snap_numbers_read(&s->site_size, begin, count, keys);
 		else

@@ -50,8 +50,7 @@ sum_sites(const struct snap_snapshot *s, const uint32_t *group, unsigned columns
 	int64_t values[SNAP_SUMS_MAX][SNAP_VALUES_CHUNK];
 	for (size_t begin = 0, sites = s->site_stack.count; begin < sites; begin += SNAP_VALUES_CHUNK) {
 		size_t count = sites - begin < SNAP_VALUES_CHUNK ? sites - begin : SNAP_VALUES_CHUNK;
-		for (unsigned c = 0; c < columns; c++)
-			snap_snapshot_read_values(s, c, begin, count, values[c]);
+		snap_snapshot_read_columns(s, columns, begin, count, values);
 		for (size_t i = 0; i < count;) {
 			uint32_t same = stack[begin + i], to = group == NULL ? same : group[same];
 			int64_t sum[SNAP_SUMS_MAX] = {0};

@@ -15,13 +15,18 @@ struct snap_stack_walk {
 
 enum snap_status snap_stack_walk_start(struct snap_stack_walk *w, const struct snap_snapshot *s,
 				       struct snap_error *err);
-/* The next stack of `node`, or SNAP_NONE when it has no more. Nodes are asked for in ascending order. */
-static inline uint32_t snap_stack_walk_next(struct snap_stack_walk *w, uint32_t node)
+/* The next stack, or SNAP_NONE behind the last. */
+static inline uint32_t snap_stack_walk_peek(const struct snap_stack_walk *w)
 {
 	if (w->next == w->s->stack_node.count)
 		return SNAP_NONE;
-	uint32_t stack = w->rows == NULL ? w->next : w->rows[w->next].row;
-	if (w->s->stack_node.at[stack] != node)
+	return w->rows == NULL ? w->next : w->rows[w->next].row;
+}
+/* The next stack of `node`, or SNAP_NONE when it has no more. Nodes are asked for in ascending order. */
+static inline uint32_t snap_stack_walk_next(struct snap_stack_walk *w, uint32_t node)
+{
+	uint32_t stack = snap_stack_walk_peek(w);
+	if (stack == SNAP_NONE || w->s->stack_node.at[stack] != node)
 		return SNAP_NONE;
 	w->next++;
 	return stack;

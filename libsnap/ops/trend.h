@@ -14,7 +14,7 @@
  * call tree), so that a node stands for one line, or one line as called from another. Each node's curves of
  * bytes and blocks are scored by a logistic function of four features: how much it grew, how well a straight
  * line explains it, how much earlier than evenly the growth came, and by how much shapes of leaks (lines, late
- * starts, squares, lines with a warm-up) fit better than shapes of what is none (constants, steps, curves
+ * starts, squares, lines with a warm-up or a step) fit better than shapes of what is none (constants, steps, curves
  * that saturate). The cut through the tree with the largest score x growth, bottom-up, are the suspects; this
  * is the hierarchical heavy hitter of Cormode et al. (VLDB 2003) with a test of significance in place of a
  * threshold. Sources: slope and interval: Theil (1950), Sen (1968), with the variance corrected for
@@ -143,6 +143,11 @@ size_t snap_trend_rising(const double *y, size_t n);
 double snap_trend_drawdown(const double *y, size_t n, size_t *falls);
 
 /* --- blame --- */
+
+/* From this score on it is a leak. Of few points two steps explain many a curve, so scores are lower. */
+#define TREND_LEAK_SCORE     0.28
+#define TREND_LEAK_SCORE_FEW 0.2
+enum { TREND_FEW_POINTS = 8 };
 
 struct snap_trend_pick {
 	uint32_t node;  /* SNAP_NONE: all rows through `frame` */

@@ -14,10 +14,6 @@
 #define OTHERS_BYTES 0.25
 /* Curves that are the same. */
 #define SAME_CURVE 0.08
-#define THRESHOLD_FEW 0.5 /* below FEW_POINTS */
-#define THRESHOLD     0.35
-#define THRESHOLD_MANY 0.4 /* from MANY_POINTS on: what is still undecided after so many is less likely one */
-enum { FEW_POINTS = 8, MANY_POINTS = 32 };
 
 struct cut {
 	struct snap_trend_blame *b;
@@ -403,9 +399,7 @@ static void find_families(struct snap_trend_blame *b)
 enum snap_status snap_trend_blame(struct snap_trend_blame *b, struct snap_error *err)
 {
 	size_t rows = b->table->row_end.count;
-	b->threshold = b->clock->n < FEW_POINTS    ? THRESHOLD_FEW
-		       : b->clock->n < MANY_POINTS ? THRESHOLD
-						   : THRESHOLD_MANY;
+	b->threshold = b->clock->n < TREND_FEW_POINTS ? TREND_LEAK_SCORE_FEW : TREND_LEAK_SCORE;
 	b->row_pick = malloc((rows + 1) * sizeof *b->row_pick);
 	if (b->row_pick == NULL)
 		return out_of_memory(err);

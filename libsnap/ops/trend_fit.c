@@ -39,9 +39,13 @@ struct snap_trend_shapes {
 /* The part of the growth that a line must make beside a warm-up. */
 #define MIXED_MOST 0.5
 
+/* A fall by more than this part of the range speaks against a leak, and the more the fewer points there are. */
+#define FALLS_WEIGHT  300 /* by the squared number of points */
+#define FALLS_ALLOWED .2
+
 /* Growth that stops before the end speaks against a leak; with few points that may be chance. */
 #define STOPS_WEIGHT 1.5
-enum { STOPS_POINTS_MIN = 10, STEPS_POINTS_MIN = 10 };
+enum { STOPS_POINTS_MIN = 10, STEPS_POINTS_MIN = 10, TWO_STEPS_POINTS_MIN = 5 };
 
 static double dot(const double *a, const double *b, size_t n)
 {
@@ -238,6 +242,7 @@ struct features {
 	double line;  /* signed part of the variance that a line explains */
 	double early; /* how far growth runs before an even one */
 	double stops; /* from 0 to 1: how little it grew in the last quarter of the clock */
+	double falls; /* what is taken off the score for its largest fall */
 	struct snap_trend_fit fit;
 };
 
@@ -386,7 +391,7 @@ static struct features look_at(const struct snap_trend_shapes *s, const double *
 		if (shape->kind == SHAPE_SQUARE)
 			best_square = fmin(best_square, bic);
 	}
-	if (step != NULL && n >= STEPS_POINTS_MIN) {
+	if (step != NULL && n >= TWO_STEPS_POINTS_MIN) {
 		double bic = criterion(second_step(s, step, centred, step_rest), 5, points);
 		if (bic < best_other) {
 			best_other = bic;
@@ -397,6 +402,9 @@ static struct features look_at(const struct snap_trend_shapes *s, const double *
 	f.stops = n < STOPS_POINTS_MIN ? 0 : stops(y, s->clock->u, n);
 	if (f.stops > 0 && s->clock->has_second)
 		f.stops = fmin(f.stops, stops(y, s->clock->second, n));
+	size_t count;
+	double fall = snap_trend_drawdown(y, n, &count);
+	f.falls = FALLS_WEIGHT / points / points * fmax(fall - FALLS_ALLOWED, 0);
 	f.early = earlier_than(y, s->clock->u, n);
 	if (s->clock->has_second)
 		f.early = fmin(f.early, earlier_than(y, s->clock->second, n));
@@ -422,7 +430,7 @@ static double logit(const struct features *f, double growth)
 {
 	double gain = fmax(fmin(f->fit.gain, 10), -10);
 	return 1.0 + 2.2 * growth - 1.3 * log(1.02 - f->line) - 3.2 * f->early + .25 * gain -
-	       STOPS_WEIGHT * f->stops;
+	       STOPS_WEIGHT * f->stops - f->falls;
 }
 
 struct snap_trend_fit snap_trend_fit(const struct snap_trend_shapes *s, const double *bytes,

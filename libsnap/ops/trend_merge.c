@@ -240,7 +240,6 @@ struct candidate {
 	uint32_t number;
 };
 
-/* Frames with few bytes first: the innermost of those that have the same parts. */
 static int compare_candidates(const void *a, const void *b)
 {
 	const struct candidate *x = a, *y = b;
@@ -260,6 +259,7 @@ static enum snap_status merge_parts(struct merge *m, const struct through_list *
 		order[k].bytes = mean_of(m, m->curves.bytes + k * m->n);
 		order[k].number = k;
 	}
+	/* Few bytes first: the innermost of those that have the same parts. */
 	qsort(order, m->count, sizeof *order, compare_candidates);
 	enum snap_status status = SNAP_OK;
 	size_t before = m->b->picks.count;
@@ -333,10 +333,14 @@ static enum snap_status merge_common(struct merge *m, struct snap_error *err)
 }
 
 /* The frames through which rows without a pick grew most. */
-static void list_spread(struct merge *m)
+static enum snap_status list_spread(struct merge *m, struct snap_error *err)
 {
 	struct snap_trend_blame *b = m->b;
 	uint32_t *rows = m->parts; /* of no use any more */
+	size_t found = 0;
+	struct candidate *order = malloc((m->frames + 1) * sizeof *order);
+	if (order == NULL)
+		return out_of_memory(err);
 	forget_seen(m);
 	memset(rows, 0, m->frames * sizeof *rows);
 	memset(m->weight, 0, m->frames * sizeof *m->weight);
@@ -347,21 +351,25 @@ static void list_spread(struct merge *m)
 			FOR_FRAMES(m, row, f)
 				m->weight[f] += grown, m->square[f] += grown * grown, rows[f]++;
 		}
-	m->count = 0;
-	memset(m->candidate, 0xff, m->frames * sizeof *m->candidate);
 	for (uint32_t f = 0; f < m->frames; f++)
 		if (rows[f] >= ROWS_MIN && !snap_trend_is_small(b, m->weight[f]) &&
-		    m->weight[f] * m->weight[f] >= SPREAD_EVENLY * m->square[f] && m->count < CANDIDATES_MAX) {
-			m->candidate[f] = (uint32_t)m->count;
-			m->list[m->count++] = f;
-		}
+		    m->weight[f] * m->weight[f] >= SPREAD_EVENLY * m->square[f])
+			order[found++] = (struct candidate){-m->weight[f], f};
+	qsort(order, found, sizeof *order, compare_candidates);
+	memset(m->candidate, 0xff, m->frames * sizeof *m->candidate);
+	for (m->count = 0; m->count < found && m->count < CANDIDATES_MAX; m->count++) {
+		m->list[m->count] = order[m->count].number;
+		m->candidate[m->list[m->count]] = (uint32_t)m->count;
+	}
+	free(order);
+	return SNAP_OK;
 }
 
 static double worth(const struct merge *m, size_t k)
 {
 	double growth = snap_trend_growth(m->b, m->curves.bytes + k * m->n);
-	double least = fmax(m->b->threshold, SPREAD_SCORE), score = m->fits[k].score;
-	if (score < least || is_everywhere(m, m->list[k], mean_of(m, m->curves.bytes + k * m->n)))
+	double score = m->fits[k].score;
+	if (score < SPREAD_SCORE || is_everywhere(m, m->list[k], mean_of(m, m->curves.bytes + k * m->n)))
 		return 0;
 	return score * score * growth;
 }
@@ -369,8 +377,9 @@ static double worth(const struct merge *m, size_t k)
 static enum snap_status find_spread(struct merge *m, struct snap_error *err)
 {
 	for (unsigned round = 0; round < ROUNDS; round++) {
-		list_spread(m);
-		enum snap_status status = sum_candidates(m, true, err);
+		enum snap_status status = list_spread(m, err);
+		if (status == SNAP_OK)
+			status = sum_candidates(m, true, err);
 		if (status < 0)
 			return status;
 		double best = 0, lightest = INFINITY;

@@ -6,12 +6,12 @@
 #include "store/package.h"
 
 static enum snap_status add_file(struct snap_store *store, uint32_t row, struct snap_text name,
-                                 struct snap_error *err)
+                                 const struct snap_package_roots *roots, struct snap_error *err)
 {
 	sqlite3_stmt *s;
 	struct snap_text package;
 	enum snap_status status = snap_store_statement(store, SNAP_ADD_FILE, &s, err);
-	if (status == SNAP_OK)
+	if (status == SNAP_OK && !snap_package_below(name, roots, &package))
 		status = snap_package_of(name, store->stdlib, &package, err);
 	if (status < 0)
 		return status;
@@ -19,6 +19,22 @@ static enum snap_status add_file(struct snap_store *store, uint32_t row, struct 
 	status = snap_sql_bind_name(s, 2, 4, name.bytes, name.size, err);
 	if (status == SNAP_OK)
 		status = snap_sql_bind_name(s, 3, 0, package.bytes, package.size, err);
+	return status < 0 ? status : snap_store_step(s, err);
+}
+
+/* A file that was there may have come with a snapshot that did not know the roots. */
+static enum snap_status renew_package(struct snap_store *store, uint32_t row, struct snap_text name,
+                                      const struct snap_package_roots *roots, struct snap_error *err)
+{
+	sqlite3_stmt *s;
+	struct snap_text package;
+	if (!snap_package_below(name, roots, &package))
+		return SNAP_OK;
+	enum snap_status status = snap_store_statement(store, SNAP_RENEW_PACKAGE, &s, err);
+	if (status < 0)
+		return status;
+	sqlite3_bind_int64(s, 1, (int64_t)row + 1);
+	status = snap_sql_bind_name(s, 2, 0, package.bytes, package.size, err);
 	return status < 0 ? status : snap_store_step(s, err);
 }
 
@@ -101,6 +117,7 @@ enum snap_status snap_enroll_frames(struct snap_store *store, const struct snap_
                                     bool *functions, struct snap_error *err)
 {
 	uint32_t count = (uint32_t)s->frame_file.count, last = SNAP_NONE, file = 0;
+	struct snap_package_roots roots = snap_package_roots(s->meta);
 	*functions = false;
 	for (uint32_t i = 0; i < count && !*functions; i++)
 		*functions = s->frame_function.at[i] != SNAP_NONE;
@@ -112,8 +129,8 @@ enum snap_status snap_enroll_frames(struct snap_store *store, const struct snap_
 			bool added;
 			last = s->frame_file.at[i];
 			status = snap_tables_file(&store->tables, frame.file, &file, &added, err);
-			if (status == SNAP_OK && added)
-				status = add_file(store, file, frame.file, err);
+			if (status == SNAP_OK)
+				status = (added ? add_file : renew_package)(store, file, frame.file, &roots, err);
 		}
 		if (status == SNAP_OK)
 			status = enroll_frame(store, frame, file, *functions, &frames[i], err);

@@ -36,12 +36,59 @@ static struct snap_text constant(const char *text)
 	return (struct snap_text){text, strlen(text)};
 }
 
+/* Where the name of what is installed begins, or 0. */
+static size_t installed_at(struct snap_text path)
+{
+	size_t site = behind_folder(path, "site-packages"), dist = behind_folder(path, "dist-packages");
+	return site > dist ? site : dist;
+}
+
+static struct snap_text root(const struct snap_meta *meta, const char *key)
+{
+	const char *value = snap_meta_get(meta, key);
+	struct snap_text folder = {value, value != NULL ? strlen(value) : 0};
+	while (folder.size > 0 && is_separator(folder.bytes[folder.size - 1]))
+		folder.size--;
+	return folder;
+}
+
+struct snap_package_roots snap_package_roots(const struct snap_meta *meta)
+{
+	return (struct snap_package_roots){
+		.site = {root(meta, "root.site"), root(meta, SNAP_META_OLD "root.site")},
+		.stdlib = {root(meta, "root.stdlib"), root(meta, SNAP_META_OLD "root.stdlib")},
+	};
+}
+
+/* The size of the longer of two folders that the path is below, or 0. */
+static size_t below(struct snap_text path, const struct snap_text folders[2])
+{
+	size_t longest = 0;
+	for (unsigned i = 0; i < 2; i++) {
+		size_t size = folders[i].size;
+		if (size > longest && path.size > size && is_separator(path.bytes[size]) &&
+		    memcmp(path.bytes, folders[i].bytes, size) == 0)
+			longest = size;
+	}
+	return longest;
+}
+
+bool snap_package_below(struct snap_text path, const struct snap_package_roots *roots, struct snap_text *package)
+{
+	/* One may be below the other; the narrower decides. */
+	size_t site = below(path, roots->site), stdlib = below(path, roots->stdlib);
+	if ((site == 0 && stdlib == 0) || installed_at(path) > 0)
+		return false;
+	*package = site > stdlib ? installed(path, site + 1) : constant("(stdlib)");
+	return true;
+}
+
 enum snap_status snap_package_of(struct snap_text path, const struct snap_pattern *stdlib, struct snap_text *package,
                                  struct snap_error *err)
 {
-	size_t site = behind_folder(path, "site-packages"), dist = behind_folder(path, "dist-packages");
-	if (site > 0 || dist > 0) {
-		*package = installed(path, site > dist ? site : dist);
+	size_t at = installed_at(path);
+	if (at > 0) {
+		*package = installed(path, at);
 		return SNAP_OK;
 	}
 	bool matches;

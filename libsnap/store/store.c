@@ -1,9 +1,14 @@
 /* Opening, transactions, versions; see snap/store.h. */
+#define _POSIX_C_SOURCE 200809L
 #include "store/store.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "store/schema.h"
 
@@ -36,6 +41,7 @@ static const char *const statements[SNAP_STORE_STATEMENTS] = {
 			     " (SELECT process FROM snapshot WHERE id = ?1))",
 	[SNAP_ADD_META] = "INSERT INTO meta VALUES (?1, ?2, ?3, coalesce(?5, ?4))",
 	[SNAP_ADD_FILE] = "INSERT INTO file VALUES (?1, ?2, ?3, ?4)",
+	[SNAP_RENEW_PACKAGE] = "UPDATE file SET package = ?2 WHERE id = ?1 AND package <> ?2",
 	[SNAP_ADD_LINE] = "INSERT INTO line VALUES (?1, ?2, ?3)",
 	[SNAP_ADD_FUNCTION] = "INSERT INTO function VALUES (?1, ?2, ?3, ?4, ?5)",
 	[SNAP_ADD_FRAME] = "INSERT INTO frame VALUES (?1, ?2, ?3)",
@@ -141,8 +147,8 @@ static enum snap_status judge(const struct state *state, struct snap_error *err)
 	return SNAP_OK;
 }
 
-/* Makes the schema, or brings it up to date, when that is still to do once the database is ours. */
-static enum snap_status prepare_schema(struct snap_store *store, struct snap_error *err)
+/* Brings the schema up to date, when that is still to do once the database is ours. */
+static enum snap_status upgrade_schema(struct snap_store *store, struct snap_error *err)
 {
 	struct state state;
 	enum snap_status status = snap_sql_run(store->db, "BEGIN IMMEDIATE", err);
@@ -150,10 +156,8 @@ static enum snap_status prepare_schema(struct snap_store *store, struct snap_err
 		status = read_state(store->db, &state, err);
 	if (status == SNAP_OK)
 		status = judge(&state, err);
-	if (status == SNAP_OK)
-		status = is_empty(&state)
-		                 ? snap_sql_run(store->db, snap_store_schema, err)
-		                 : snap_store_upgrade(store->db, upgrades, state.version, SNAP_STORE_VERSION, err);
+	if (status == SNAP_OK && !is_empty(&state))
+		status = snap_store_upgrade(store->db, upgrades, state.version, SNAP_STORE_VERSION, err);
 	if (status == SNAP_OK)
 		status = snap_sql_run(store->db, "COMMIT", err);
 	if (status < 0)
@@ -161,10 +165,53 @@ static enum snap_status prepare_schema(struct snap_store *store, struct snap_err
 	return status;
 }
 
+static uint64_t milliseconds_now(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* SQLite asks whether to try again. */
+static int wait_for_others(void *context, int tries)
+{
+	struct snap_store *store = context;
+	uint64_t now = milliseconds_now();
+	if (tries == 0)
+		store->wait_begin = now;
+	if (now - store->wait_begin >= PATIENCE)
+		return 0;
+	if (store->wait.waiting != NULL)
+		store->wait.waiting(store->wait.context);
+	sqlite3_sleep(tries < 6 ? 1 << tries : 50);
+	return 1;
+}
+
+/* A shared lock on the folder of the database says that somebody has opened a file that may be removed again: under
+ * SQLite's feet that would do harm. SQLite's own locks end when anything closes the file, so they do not serve. */
+static void lock_folder(struct snap_store *store)
+{
+	char *end = strrchr(store->path, '/');
+	char kept = end[1];
+	end[1] = '\0';
+	store->folder = open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	end[1] = kept;
+	/* Where folders cannot be locked no file is removed. */
+	if (store->folder >= 0)
+		flock(store->folder, LOCK_SH);
+}
+
+static void unlock_folder(struct snap_store *store)
+{
+	if (store->folder >= 0)
+		close(store->folder);
+	store->folder = -1;
+}
+
 static enum snap_status set_up(struct snap_store *store, struct snap_error *err)
 {
 	sqlite3_extended_result_codes(store->db, 1);
-	sqlite3_busy_timeout(store->db, PATIENCE);
+	sqlite3_busy_handler(store->db, wait_for_others, store);
 	/* What a database brings along is not to do more than hold data. */
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -183,8 +230,10 @@ static enum snap_status set_up(struct snap_store *store, struct snap_error *err)
 		status = snap_sql_run(store->db, "PRAGMA foreign_keys = OFF; PRAGMA cache_size = -" CACHE, err);
 	if (status == SNAP_OK)
 		status = snap_rows_register(store->db, &store->rows, err);
-	if (status == SNAP_OK && (is_empty(&state) || state.version < SNAP_STORE_VERSION))
-		status = prepare_schema(store, err);
+	if (status == SNAP_OK && !is_empty(&state))
+		unlock_folder(store);
+	if (status == SNAP_OK && !is_empty(&state) && state.version < SNAP_STORE_VERSION)
+		status = upgrade_schema(store, err);
 	return status;
 }
 
@@ -199,27 +248,68 @@ static char *file_path(const char *path)
 	return file;
 }
 
-enum snap_status snap_store_open(struct snap_store **out, const char *path, struct snap_error *err)
+static enum snap_status open_file(struct snap_store *store, struct snap_error *err)
+{
+	/* A file of one byte is empty to SQLite, which would write over it. */
+	struct stat found;
+	if (stat(store->path, &found) == 0 && found.st_size == 1)
+		return snap_sql_fail(NULL, SQLITE_NOTADB, err);
+	lock_folder(store);
+	/* SQLite does not tell whether it has made the file. */
+	int made = open(store->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (made >= 0)
+		close(made);
+	store->made = made >= 0;
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+	int code = sqlite3_open_v2(store->path, &store->db, flags, NULL);
+	return code != SQLITE_OK ? snap_sql_fail(store->db, code, err) : set_up(store, err);
+}
+
+static void close_file(struct snap_store *store)
+{
+	for (size_t i = 0; i < SNAP_STORE_STATEMENTS; i++) {
+		sqlite3_finalize(store->statements[i]);
+		store->statements[i] = NULL;
+	}
+	sqlite3_close(store->db); /* rolls back */
+	store->db = NULL;
+}
+
+/* Removes, and closes, the file that this store has made, if it is empty still and nobody else has opened it. */
+static void remove_made(struct snap_store *store)
+{
+	struct state state;
+	struct snap_error ignored;
+	bool removed = false;
+	if (store->made && store->folder >= 0 && store->db != NULL && flock(store->folder, LOCK_EX | LOCK_NB) == 0) {
+		sqlite3_busy_timeout(store->db, 0);
+		removed = snap_sql_run(store->db, "BEGIN IMMEDIATE", &ignored) == SNAP_OK &&
+		          read_state(store->db, &state, &ignored) == SNAP_OK && is_empty(&state) &&
+		          unlink(store->path) == 0;
+		roll_back(store);
+		sqlite3_busy_handler(store->db, wait_for_others, store);
+	}
+	if (removed)
+		close_file(store);
+	store->made = false;
+	unlock_folder(store);
+}
+
+enum snap_status snap_store_open(struct snap_store **out, const char *path, const struct snap_store_wait *wait,
+                                 struct snap_error *err)
 {
 	*out = NULL;
 	struct snap_store *store = calloc(1, sizeof *store);
-	char *file = file_path(path);
-	enum snap_status status = store == NULL || file == NULL
-	                                  ? snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory")
-	                                  : snap_pattern_glob(&store->stdlib, "@stdlib", NULL, err);
-	/* A file of one byte is empty to SQLite, which would write over it. */
-	struct stat found;
-	if (status == SNAP_OK && stat(file, &found) == 0 && found.st_size == 1)
-		status = snap_sql_fail(NULL, SQLITE_NOTADB, err);
-	if (status == SNAP_OK) {
-		int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-		int code = sqlite3_open_v2(file, &store->db, flags, NULL);
-		if (code != SQLITE_OK)
-			status = snap_sql_fail(store->db, code, err);
-	}
-	free(file);
+	if (store == NULL)
+		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+	store->folder = -1;
+	if (wait != NULL)
+		store->wait = *wait;
+	store->path = file_path(path);
+	enum snap_status status = store->path == NULL ? snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory")
+	                                              : snap_pattern_glob(&store->stdlib, "@stdlib", NULL, err);
 	if (status == SNAP_OK)
-		status = set_up(store, err);
+		status = open_file(store, err);
 	if (status < 0)
 		snap_store_close(store);
 	else
@@ -253,7 +343,9 @@ enum snap_status snap_store_begin(struct snap_store *store, struct snap_error *e
 	struct state state;
 	if (store->in_transaction)
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "a transaction has begun already");
-	enum snap_status status = snap_sql_run(store->db, "BEGIN IMMEDIATE", err);
+	enum snap_status status = store->db != NULL ? SNAP_OK : open_file(store, err);
+	if (status == SNAP_OK)
+		status = snap_sql_run(store->db, "BEGIN IMMEDIATE", err);
 	if (status < 0)
 		return status;
 	store->in_transaction = true;
@@ -261,6 +353,8 @@ enum snap_status snap_store_begin(struct snap_store *store, struct snap_error *e
 	status = read_state(store->db, &state, err);
 	if (status == SNAP_OK)
 		status = judge(&state, err);
+	if (status == SNAP_OK && is_empty(&state))
+		status = snap_sql_run(store->db, snap_store_schema, err);
 	if (status == SNAP_OK)
 		status = refresh(store, err);
 	if (status < 0)
@@ -273,8 +367,10 @@ enum snap_status snap_store_commit(struct snap_store *store, struct snap_error *
 	if (!store->in_transaction)
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "no transaction has begun");
 	enum snap_status status = snap_sql_run(store->db, "COMMIT", err);
-	if (status == SNAP_OK)
-		store->in_transaction = false;
+	if (status == SNAP_OK) {
+		store->in_transaction = store->made = false;
+		unlock_folder(store);
+	}
 	return status;
 }
 
@@ -284,15 +380,18 @@ void snap_store_rollback(struct snap_store *store)
 		return;
 	roll_back(store);
 	forget_tables(store);
+	remove_made(store);
 }
 
 void snap_store_close(struct snap_store *store)
 {
 	if (store == NULL)
 		return;
-	for (size_t i = 0; i < SNAP_STORE_STATEMENTS; i++)
-		sqlite3_finalize(store->statements[i]);
-	sqlite3_close(store->db); /* rolls back */
+	if (store->db != NULL)
+		roll_back(store);
+	remove_made(store);
+	close_file(store);
+	free(store->path);
 	snap_pattern_free(store->stdlib);
 	snap_tables_free(&store->tables);
 	free(store);

@@ -19,6 +19,7 @@ enum snap_store_statement {
 	SNAP_RENEW_STEPS,
 	SNAP_ADD_META,
 	SNAP_ADD_FILE,
+	SNAP_RENEW_PACKAGE,
 	SNAP_ADD_LINE,
 	SNAP_ADD_FUNCTION,
 	SNAP_ADD_FRAME,
@@ -33,6 +34,11 @@ enum snap_store_statement {
 
 struct snap_store {
 	sqlite3 *db;
+	char *path;
+	bool made;  /* the file, and nothing is committed yet */
+	int folder; /* locked while the file may be removed, else -1 */
+	struct snap_store_wait wait;
+	uint64_t wait_begin; /* in milliseconds */
 	struct snap_pattern *stdlib;
 	sqlite3_stmt *statements[SNAP_STORE_STATEMENTS]; /* prepared when they are first needed */
 	struct snap_rows rows;

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import pathlib
+import pty
+import select
 import signal
 import sqlite3
 import subprocess
@@ -152,6 +154,20 @@ class Content(Load):
                                   " ORDER BY 2"), [("/srv/app/main.py", 7, 640), ("/srv/app/main.py", 8, 200)])
         self.assertEqual(self.ask("SELECT package, bytes FROM top_package WHERE snapshot = 1 ORDER BY 1"),
                          [("/srv/app", 4096), ("/srv/app/shop", 3640)])
+
+    def test_packages_below_the_roots_of_a_snapshot(self):
+        """Whether the snapshot that names the folders comes first or later."""
+        self.write("vend.pickle", (1, 8, "/opt/vend/acme/x.py:1"), (1, 16, "/opt/vend/six.py:1"), (1, 32, "/opt/std/json.py:1"),
+                   (1, 64, "/opt/vend/std/os.py:1"), (1, 128, "/opt/vend2/y.py:1"),
+                   (1, 256, "/opt/vend/lib/site-packages/z/a.py:1"), (1, 512, "/opt/std/vend/inner.py:1"))
+        roots = ("--set", "root.site=/opt/vend/", "--set", "root.stdlib=/opt/vend/std")
+        old = ("--set", "old.root.site=/opt/std/vend", "--set", "old.root.stdlib=/opt/std")
+        self.expect("snapcat", "-o", "vend.snap", *roots, *old, "vend.pickle")
+        wanted = [("(stdlib)", 2, 96), ("/opt/vend2", 1, 128), ("acme", 1, 8), ("inner", 1, 512), ("six", 1, 16), ("z", 1, 256)]
+        for number, order in enumerate((["vend.snap"], ["vend.pickle", "vend.snap"], ["vend.snap", "vend.pickle"])):
+            self.expect("snapload", "-q", f"{number}.db", *order)
+            self.assertEqual(self.ask("SELECT package, files, bytes FROM top_package WHERE snapshot = 1 ORDER BY 1",
+                                      db=f"{number}.db"), wanted, order)
 
     def test_every_view_and_column_has_its_words(self):
         self.load("before.pickle")
@@ -377,6 +393,22 @@ class Failures(Load):
         self.refused("snapload: cut.snap: .*", "after.pickle", "cut.snap")
         self.assertEqual(self.check(), 2)
 
+    def test_a_bad_first_file_leaves_no_database(self):
+        self.expect("snapcat", "-o", "s.snap", "after.pickle", "before.pickle")
+        (self.folder / "cut.snap").write_bytes((self.folder / "s.snap").read_bytes()[:-30])
+        before = self.files()
+        self.refused("snapload: cut.snap: .*", "cut.snap")
+        self.assertEqual(self.files(), before)
+        done = self.shell("snapcat s.snap | head -c -40 | snapload a.db -")
+        self.assertEqual((done.status, self.files()), (2, before))
+        # One that was there stays, empty as it is; and what was loaded before stays.
+        (self.folder / "a.db").touch()
+        self.refused("snapload: cut.snap: .*", "cut.snap")
+        self.assertEqual((self.folder / "a.db").read_bytes(), b"")
+        (self.folder / "a.db").unlink()
+        self.refused("snapload: cut.snap: .*", "before.pickle", "cut.snap")
+        self.assertEqual(self.check(), 1)
+
     def test_broken_pipe_upstream(self):
         self.expect("snapcat", "-o", "s.snap", "after.pickle", "before.pickle")
         self.load("before.pickle")
@@ -423,6 +455,28 @@ class Together(Load):
         process.stdin.write(content[-10:])
         process.communicate(timeout=TIME_LIMIT)
         self.assertEqual((process.returncode, self.check()), (0, 4))
+
+    def test_waiting_is_shown(self):
+        """On a terminal, after a second."""
+        self.load("before.pickle")
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        with contextlib.closing(sqlite3.connect(self.folder / "a.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            begun = time.monotonic()
+            process = subprocess.Popen([BIN / "snapload", "a.db", "after.pickle"], cwd=self.folder,
+                                       env=environment(TERM="xterm"), stderr=slave)
+            self.assertTrue(select.select([master], [], [], TIME_LIMIT)[0])
+            self.assertGreater(time.monotonic() - begun, 1)
+            other.execute("ROLLBACK")
+        self.assertEqual(process.wait(TIME_LIMIT), 0)
+        os.close(slave)
+        shown = b""
+        with contextlib.suppress(OSError):
+            while part := os.read(master, 65536):
+                shown += part
+        self.assertRegex(shown, rb"\A(\rwaiting for another program that uses the database\x1b\[K)+\r\x1b\[K.*1 loaded")
+        self.assertEqual(self.check(), 2)
 
     def wait_for_journal(self):
         deadline = time.monotonic() + TIME_LIMIT

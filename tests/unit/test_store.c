@@ -4,6 +4,7 @@
 #include <snap/store.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "random_snapshot.h"
 #include "test.h"
@@ -43,7 +44,7 @@ static struct snap_store *store_open(const char *path)
 {
 	struct snap_store *store = NULL;
 	struct snap_error err;
-	told_must(snap_store_open(&store, path, &err), &err);
+	told_must(snap_store_open(&store, path, NULL, &err), &err);
 	return store;
 }
 
@@ -103,15 +104,94 @@ TEST(what_is_not_committed_is_not_there)
 	CHECK_OK(snap_store_load(store, s, NULL, &result, &err), &err);
 	snap_store_rollback(store);
 	snap_store_rollback(store);
-	CHECK_INT(ask(path, "SELECT count(*) FROM node"), 0);
+	CHECK_INT(access(path, F_OK), -1);
 	CHECK_OK(snap_store_begin(store, &err), &err);
 	CHECK_OK(snap_store_load(store, s, NULL, &result, &err), &err);
 	CHECK_INT(result, SNAP_STORE_LOADED);
 	snap_store_close(store);
-	CHECK_INT(ask(path, "SELECT count(*) FROM snapshot"), 0);
+	CHECK_INT(access(path, F_OK), -1);
+	store = store_open(path);
+	CHECK_OK(snap_store_begin(store, &err), &err);
+	CHECK_OK(snap_store_commit(store, &err), &err);
+	CHECK_OK(snap_store_begin(store, &err), &err);
+	CHECK_OK(snap_store_load(store, s, NULL, &result, &err), &err);
+	snap_store_rollback(store);
+	CHECK_INT(ask(path, "SELECT count(*) FROM node"), 0);
+	snap_store_close(store);
 	check_whole(path);
 	snap_snapshot_free(s);
 	snap_store_close(NULL);
+	free(path);
+}
+
+/* The file that one makes, and fails to fill, stays while another has it open; and one that was there stays, empty
+ * as it is. */
+TEST(files_of_others_stay)
+{
+	char *path = path_to("shared.db");
+	struct snap_store *first = store_open(path), *second = store_open(path);
+	struct snap_snapshot *s = some(&small_shapes[3], 1);
+	struct snap_error err;
+	enum snap_store_result result;
+	CHECK_OK(snap_store_begin(first, &err), &err);
+	CHECK_OK(snap_store_load(first, s, NULL, &result, &err), &err);
+	snap_store_rollback(first);
+	CHECK_INT(access(path, F_OK), 0);
+	CHECK_OK(snap_store_begin(second, &err), &err);
+	CHECK_OK(snap_store_load(second, s, NULL, &result, &err), &err);
+	CHECK_OK(snap_store_commit(second, &err), &err);
+	CHECK_OK(snap_store_begin(first, &err), &err);
+	CHECK_OK(snap_store_load(first, s, NULL, &result, &err), &err);
+	CHECK_INT(result, SNAP_STORE_THERE);
+	snap_store_rollback(first);
+	snap_store_close(first);
+	snap_store_close(second);
+	check_whole(path);
+	CHECK_INT(ask(path, "SELECT count(*) FROM snapshot"), 1);
+	CHECK_INT(truncate(path, 0), 0);
+	snap_store_close(store_open(path));
+	CHECK_INT(access(path, F_OK), 0);
+	CHECK_INT(unlink(path), 0);
+	snap_store_close(store_open(path));
+	CHECK_INT(access(path, F_OK), -1);
+	snap_snapshot_free(s);
+	free(path);
+}
+
+static void count_calls(void *calls)
+{
+	++*(unsigned *)calls;
+}
+
+/* A child holds the lock until it is seen that somebody waits. */
+TEST(waiting_is_told)
+{
+	char *path = path_to("waiting.db");
+	unsigned calls = 0;
+	struct snap_error err;
+	struct snap_store *store;
+	told_must(snap_store_open(&store, path, &(struct snap_store_wait){count_calls, &calls}, &err), &err);
+	CHECK_OK(snap_store_begin(store, &err), &err);
+	CHECK_OK(snap_store_commit(store, &err), &err);
+	CHECK_INT(calls, 0);
+	int ready[2];
+	CHECK_INT(pipe(ready), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		struct snap_store *other;
+		bool locked = snap_store_open(&other, path, NULL, &err) == SNAP_OK &&
+			      snap_store_begin(other, &err) == SNAP_OK && write(ready[1], "", 1) == 1;
+		usleep(200000);
+		_exit(locked ? 0 : 1);
+	}
+	char byte;
+	CHECK_INT(read(ready[0], &byte, 1), 1);
+	CHECK_OK(snap_store_begin(store, &err), &err);
+	CHECK(calls > 1);
+	int status;
+	CHECK_INT(waitpid(child, &status, 0), child);
+	CHECK_INT(status, 0);
+	snap_store_close(store);
 	free(path);
 }
 
@@ -169,8 +249,8 @@ TEST(folders_and_missing_folders)
 	struct snap_store *store;
 	struct snap_error err;
 	char *path = path_to("none/a.db");
-	CHECK_INT(snap_store_open(&store, path, &err), SNAP_ERR_IO);
+	CHECK_INT(snap_store_open(&store, path, NULL, &err), SNAP_ERR_IO);
 	CHECK(store == NULL);
 	free(path);
-	CHECK_INT(snap_store_open(&store, "/", &err), SNAP_ERR_IO);
+	CHECK_INT(snap_store_open(&store, "/", NULL, &err), SNAP_ERR_IO);
 }

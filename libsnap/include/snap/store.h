@@ -9,12 +9,21 @@ struct snap_store; /* for one thread at a time */
 /* The schema this library writes, `user_version` of a database. */
 #define SNAP_STORE_VERSION 1
 
-/* Opens a database to load into. A file that is not there or is empty gets the schema; an older schema is
- * upgraded; both in a transaction of their own. While another program writes to the database, this and the
- * calls below wait, up to ten minutes. Yours; close with snap_store_close. The path is copied.
+/* What is called again and again, ten times a second or more often, while a call waits for other programs. */
+struct snap_store_wait {
+	void (*waiting)(void *context);
+	void *context;
+};
+
+/* Opens a database to load into. A file that is not there is made; it gets the schema, as does one that is empty,
+ * together with what is loaded first, and is removed when that is not committed and no other store has it open (it
+ * is left empty then). An older schema is upgraded in
+ * a transaction of its own. While another program writes to the database, this and the calls below wait, up to
+ * ten minutes. Yours; close with snap_store_close. The path is copied, so is `wait`, which may be NULL.
  * SNAP_ERR_UNSUPPORTED for what is no SQLite database, belongs to another program or has a newer schema;
  * SNAP_ERR_IO when the system or a lock is in the way, SNAP_ERR_DAMAGED, SNAP_ERR_NOMEM. */
-SNAP_API enum snap_status snap_store_open(struct snap_store **out, const char *path, struct snap_error *err);
+SNAP_API enum snap_status snap_store_open(struct snap_store **out, const char *path, const struct snap_store_wait *wait,
+                                          struct snap_error *err);
 
 /* What is loaded between snap_store_begin and snap_store_commit is in the database as a whole or not at
  * all, also when the program or the system dies. Others can read meanwhile, and do not see it. After a

@@ -2,35 +2,18 @@
 #include "text.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
+#include <snap/utf8.h>
 #include <string.h>
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
-/* How many bytes the character at bytes[0] takes, or, with *valid unset, the longest beginning of one: as
- * Python's decode(errors="replace") counts. Bounds of the second byte: Unicode, table 3-7. */
-static size_t step(const char *bytes, size_t size, bool *valid)
-{
-	const unsigned char *p = (const unsigned char *)bytes;
-	size_t length = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-	unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
-	unsigned char high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
-	size_t i = 1;
-	for (; i < length && i < size && p[i] >= low && p[i] <= high; i++) {
-		low = 0x80;
-		high = 0xbf;
-	}
-	*valid = i == length;
-	return i;
-}
-
 static size_t valid_prefix(const char *bytes, size_t size)
 {
-	bool valid = true;
 	size_t i = 0;
 	while (i < size) {
-		size_t length = step(bytes + i, size - i, &valid);
-		if (!valid)
+		uint32_t point;
+		size_t length = snap_utf8_decode(bytes + i, size - i, &point);
+		if (point == SNAP_UTF8_INVALID)
 			break;
 		i += length;
 	}
@@ -45,8 +28,8 @@ static void append(sqlite3_str *out, struct snap_text text)
 		i += length;
 		if (i == text.size)
 			break;
-		bool valid;
-		i += step(text.bytes + i, text.size - i, &valid);
+		uint32_t point;
+		i += snap_utf8_decode(text.bytes + i, text.size - i, &point);
 		sqlite3_str_appendall(out, REPLACEMENT);
 	}
 }
@@ -106,11 +89,11 @@ void text_append_shown(sqlite3_str *out, const char *text)
 {
 	for (size_t i = 0, size = strlen(text); i < size;) {
 		const unsigned char *p = (const unsigned char *)text + i;
-		bool valid;
-		size_t length = step(text + i, size - i, &valid);
-		if (valid && length == 2 && p[0] == 0xc2 && p[1] < 0xa0) { /* C1 */
+		uint32_t point;
+		size_t length = snap_utf8_decode(text + i, size - i, &point);
+		if (point >= 0x80 && point < 0xa0) { /* C1 */
 			sqlite3_str_appendf(out, "\\x%02x", p[1]);
-		} else if (!valid || p[0] < 0x20 || p[0] == 0x7f) {
+		} else if (point == SNAP_UTF8_INVALID || point < 0x20 || point == 0x7f) {
 			length = 1;
 			sqlite3_str_appendf(out, "\\x%02x", p[0]);
 		} else {
