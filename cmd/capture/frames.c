@@ -20,17 +20,22 @@ static const struct layout {
 	uint8_t resume;     /* the instruction a call begins with */
 	uint16_t thread_frame, cframe_frame, code, previous, instruction, owner;
 	uint16_t first, start, file, function; /* of a code object: first traceable unit, instructions, names */
+	uint16_t type_size;    /* 0 = objects of Python's own types are not to be released in another way */
+	bool float_slot;       /* floats go through the slot of their type */
+	uint8_t dict_watchers; /* bits of a dict's version that stand for who watches it */
 } layouts[] = {
 	{.minor = 8, .has_objects = true, .unit = 1, .thread_frame = 24, .code = 32, .previous = 24,
-	 .instruction = 104, .file = 104, .function = 112},
+	 .instruction = 104, .file = 104, .function = 112, .type_size = 416, .float_slot = true},
 	{.minor = 9, .has_objects = true, .unit = 1, .thread_frame = 24, .code = 32, .previous = 24,
-	 .instruction = 104, .file = 104, .function = 112},
+	 .instruction = 104, .file = 104, .function = 112, .type_size = 408, .float_slot = true},
 	{.minor = 10, .has_objects = true, .unit = 2, .thread_frame = 24, .code = 32, .previous = 24,
-	 .instruction = 96, .file = 104, .function = 112},
+	 .instruction = 96, .file = 104, .function = 112, .type_size = 408, .float_slot = true},
 	{.minor = 11, .has_cframe = true, .resume = 151, .thread_frame = 56, .cframe_frame = 8, .code = 32,
-	 .previous = 48, .instruction = 56, .owner = 69, .first = 168, .start = 184, .file = 112, .function = 128},
+	 .previous = 48, .instruction = 56, .owner = 69, .first = 168, .start = 184, .file = 112, .function = 128,
+	 .type_size = 408},
 	{.minor = 12, .has_cframe = true, .resume = 151, .thread_frame = 56, .cframe_frame = 0, .code = 0,
-	 .previous = 8, .instruction = 56, .owner = 70, .first = 176, .start = 192, .file = 112, .function = 128},
+	 .previous = 8, .instruction = 56, .owner = 70, .first = 176, .start = 192, .file = 112, .function = 128,
+	 .type_size = 416, .dict_watchers = 0xff},
 	{.minor = 13, .resume = 149, .thread_frame = 72, .code = 0, .previous = 8, .instruction = 56, .owner = 70,
 	 .first = 184, .start = 200, .file = 112, .function = 128},
 };
@@ -51,7 +56,7 @@ enum {
 };
 
 enum { OWNER_GENERATOR = 1, OWNER_C = 3 }; /* what made a frame; the second since 3.12 */
-enum { TYPE_OF = 8 };                      /* of an object: its type */
+enum { TYPE_OF = 8, SIZE_OF = 16, DICT_VERSION = 24 }; /* of an object: its type, of a tuple and of a dict */
 enum { TYPE_NAME = 24, TYPE_SIZE = 32, TYPE_RELEASE = 48, TYPE_FLAGS = 168 }; /* of a type */
 enum { FLAG_COLLECTED = 1 << 14, FLAG_HEADER = 1 << 3 | 1 << 4, HEADER = 16 };
 enum { DEPTH_CHECKED = 10000 };
@@ -232,26 +237,88 @@ static bool number_attribute(py_object *object, const char *name, unsigned long 
 	return known;
 }
 
+static bool is_laid_out(uintptr_t type, bool unsure)
+{
+	unsigned long long size, flags;
+	return number_attribute((py_object *)type, "__basicsize__", &size) &&
+	       size == read_pointer(type + TYPE_SIZE, unsure) &&
+	       number_attribute((py_object *)type, "__flags__", &flags) &&
+	       flags == read_pointer(type + TYPE_FLAGS, unsure);
+}
+
 /* The slot of the type through which every code object goes, in all versions and all interpreters. */
 static bool watch_code(void)
 {
 	static const char name[] = "code";
 	char found[sizeof name];
-	unsigned long long size, flags;
 	uintptr_t type = (uintptr_t)dlsym(RTLD_DEFAULT, "PyCode_Type");
 	uintptr_t at = type + TYPE_RELEASE, release = type != 0 ? read_pointer(at, true) : 0;
 	void (*ours)(py_object *) = note_death;
 	if (type == 0 || release == 0 || !probe(read_pointer(type + TYPE_NAME, true), found, sizeof found) ||
-	    memcmp(found, name, sizeof name) != 0)
-		return false;
-	if (!number_attribute((py_object *)type, "__basicsize__", &size) ||
-	    size != read_pointer(type + TYPE_SIZE, true) ||
-	    !number_attribute((py_object *)type, "__flags__", &flags) ||
-	    flags != read_pointer(type + TYPE_FLAGS, true))
+	    memcmp(found, name, sizeof name) != 0 || !is_laid_out(type, true))
 		return false;
 	memcpy(&release_code, &release, sizeof release);
 	memcpy((void *)at, &ours, sizeof ours);
 	return true;
+}
+
+/* --- types that Python defines itself --- */
+
+static bool is_in_interpreter(frames_release function)
+{
+	Dl_info ours, its;
+	void *address, *python;
+	memcpy(&address, &function, sizeof address);
+	memcpy(&python, &py.PyTuple_Size, sizeof python);
+	return address != NULL && dladdr(address, &ours) != 0 && dladdr(python, &its) != 0 &&
+	       ours.dli_fbase == its.dli_fbase;
+}
+
+/* Where types have their names is known from the one of code. */
+void *frames_own_type(const char *symbol, const char *name)
+{
+	uintptr_t type = (uintptr_t)dlsym(RTLD_DEFAULT, symbol), type_of_types = (uintptr_t)dlsym(RTLD_DEFAULT, "PyType_Type");
+	unsigned long long size;
+	if (layout.type_size == 0 || type == 0 || type_of_types == 0 ||
+	    read_pointer(type + TYPE_OF, false) != type_of_types || !is_laid_out(type, false) ||
+	    strcmp((const char *)read_pointer(type + TYPE_NAME, false), name) != 0)
+		return NULL;
+	py_object *number = py.PyObject_CallMethod((py_object *)type_of_types, "__sizeof__", "O", (py_object *)type);
+	bool known = number != NULL && python_number(number, &size) && size == layout.type_size;
+	py.PyErr_Clear();
+	py.Py_DecRef(number);
+	return known && is_in_interpreter(*frames_release_slot((void *)type)) ? (void *)type : NULL;
+}
+
+size_t frames_type_size(void)
+{
+	return layout.type_size;
+}
+
+frames_release *frames_release_slot(void *type)
+{
+	return (frames_release *)((uintptr_t)type + TYPE_RELEASE);
+}
+
+void **frames_type_of(py_object *object)
+{
+	return (void **)((uintptr_t)object + TYPE_OF);
+}
+
+bool frames_is_empty_tuple(py_object *tuple)
+{
+	return read_pointer((uintptr_t)tuple + SIZE_OF, false) == 0;
+}
+
+bool frames_is_watched_dict(py_object *dict)
+{
+	return layout.dict_watchers != 0 &&
+	       (read_pointer((uintptr_t)dict + DICT_VERSION, false) & layout.dict_watchers) != 0;
+}
+
+bool frames_floats_use_slot(void)
+{
+	return layout.float_slot;
 }
 
 /* --- the check --- */

@@ -40,4 +40,23 @@ uint64_t frames_code_key(const struct frame_place *place);
 /* Where the block begins that an object lies in. */
 uintptr_t frames_block_of(py_object *object);
 
+/* --- types that Python defines itself, of 3.8 to 3.12 --- */
+
+typedef void (*frames_release)(py_object *object);
+
+/* NULL if the type is not called that, not laid out as expected, or another has put a function of his own
+ * into its slot. With the GIL. */
+void *frames_own_type(const char *symbol, const char *name);
+size_t frames_type_size(void);
+enum { FRAMES_TYPE_SIZE = 416 }; /* the largest */
+/* The slot of a type through which its objects go, and where an object has its type. */
+frames_release *frames_release_slot(void *type);
+void **frames_type_of(py_object *object);
+/* There is one that never goes. */
+bool frames_is_empty_tuple(py_object *tuple);
+/* Others are asked before it goes, and may keep it. */
+bool frames_is_watched_dict(py_object *dict);
+/* Later versions have other ways for most of them. */
+bool frames_floats_use_slot(void);
+
 #endif

@@ -132,7 +132,10 @@ static enum snap_status read_tracer(struct snap_builder *builder, struct tracer_
 {
 	struct tracer_totals totals;
 	struct snap_meta *meta = snap_builder_meta(builder);
-	bool saw_reuse = tracer_sees_reuse();
+	static const char *const lists[] = {[TRACER_REUSE_UNSEEN] = "none",
+					    [TRACER_REUSE_TOLD] = "reftracer",
+					    [TRACER_REUSE_PREVENTED] = "bypassed"};
+	enum tracer_reuse reuse = tracer_reuse();
 	if (!tracer_is_intact())
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "the program has put away the tracer's hooks");
 	extensions_divert();
@@ -147,7 +150,7 @@ static enum snap_status read_tracer(struct snap_builder *builder, struct tracer_
 	}
 	put_number(meta, "tracer_bytes", totals.own_bytes);
 	put_number(meta, "traceback_limit", recording.frames);
-	(void)snap_meta_set_text(meta, "capture.freelists", saw_reuse ? "reftracer" : "none", NULL);
+	(void)snap_meta_set_text(meta, "capture.freelists", lists[reuse], NULL);
 	put_number(meta, "capture.lost_blocks", totals.lost);
 	(void)snap_meta_set_text(meta, "capture.self_check", totals.consistent ? "ok" : "failed", NULL);
 	return SNAP_OK;

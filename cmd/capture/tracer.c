@@ -14,6 +14,7 @@
 #include "frames.h"
 #include "lock.h"
 #include "memory.h"
+#include "reuse.h"
 #include "sampler.h"
 #include "stacks.h"
 #include "table.h"
@@ -442,15 +443,22 @@ static int on_object(py_object *object, int event, void *data)
 		       : 0;
 }
 
-bool tracer_sees_reuse(void)
+static bool is_told_of_objects(void)
 {
 	void *data;
 	return py.get_reference_tracer != NULL && py.get_reference_tracer(&data) == on_object;
 }
 
+enum tracer_reuse tracer_reuse(void)
+{
+	return is_told_of_objects()   ? TRACER_REUSE_TOLD
+	       : reuse_is_prevented() ? TRACER_REUSE_PREVENTED
+				      : TRACER_REUSE_UNSEEN;
+}
+
 static void watch_objects(void)
 {
-	if (py.set_reference_tracer == NULL || py.get_reference_tracer == NULL || tracer_sees_reuse())
+	if (py.set_reference_tracer == NULL || py.get_reference_tracer == NULL || is_told_of_objects())
 		return;
 	tracer.other_reference_tracer = py.get_reference_tracer(&tracer.other_reference_data);
 	if (py.set_reference_tracer(on_object, NULL) < 0)
@@ -459,7 +467,7 @@ static void watch_objects(void)
 
 static void unwatch_objects(void)
 {
-	if (tracer_sees_reuse() && py.set_reference_tracer(tracer.other_reference_tracer, tracer.other_reference_data) < 0)
+	if (is_told_of_objects() && py.set_reference_tracer(tracer.other_reference_tracer, tracer.other_reference_data) < 0)
 		py.PyErr_Clear();
 }
 
@@ -486,6 +494,16 @@ bool tracer_is_intact(void)
 			return false;
 	watch_objects();
 	return true;
+}
+
+/* Nothing else may go with it. */
+static bool is_freed(py_object *object)
+{
+	thread.inside = true;
+	thread.passed = false;
+	py.Py_DecRef(object);
+	thread.inside = false;
+	return thread.passed;
 }
 
 static void hook(void)
@@ -572,6 +590,8 @@ bool tracer_start(const struct tracer_options *options, const char **why)
 	sampler_start(options->period, options->seed);
 	hook();
 	watch_objects();
+	if (!is_told_of_objects())
+		(void)reuse_prevent(is_freed);
 	atomic_store(&tracer.on, true);
 	return true;
 }
@@ -579,6 +599,7 @@ bool tracer_start(const struct tracer_options *options, const char **why)
 void tracer_stop(void)
 {
 	unwatch_objects();
+	reuse_allow();
 	unhook();
 	lock_take(&tracer.lock);
 	forget_all();

@@ -24,8 +24,13 @@ void tracer_stop(void);
  * hooks has made what is known worthless. Where only Python's telling of objects was taken over by another,
  * it is taken back, and goes on to the other as well. With the GIL. */
 bool tracer_is_intact(void);
-/* Whether objects are seen whose memory Python uses again. */
-bool tracer_sees_reuse(void);
+/* How objects are seen that Python would make, or makes, in memory of earlier ones. */
+enum tracer_reuse {
+	TRACER_REUSE_UNSEEN,
+	TRACER_REUSE_TOLD,     /* Python tells of them */
+	TRACER_REUSE_PREVENTED /* the memory is given back, see reuse.h */
+};
+enum tracer_reuse tracer_reuse(void);
 
 /* Memory that an extension tells of. Without the GIL. */
 void tracer_track(unsigned domain, uintptr_t address, size_t size);

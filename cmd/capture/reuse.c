@@ -1,0 +1,132 @@
+/* The slots of up to four types; see reuse.h. Slots are shared by all interpreters of the process: what is
+ * read when an object goes is written once, before. */
+#define _GNU_SOURCE
+#include "reuse.h"
+
+#include <string.h>
+
+#include "frames.h"
+
+enum { TUPLE, LIST, DICT, FLOAT, KINDS };
+
+static struct kind {
+	const char *symbol, *name;
+	const char *example; /* for Py_BuildValue: with nothing in it that goes as well */
+	void *type;          /* NULL = not known yet */
+	frames_release release;
+	_Alignas(16) char copy[FRAMES_TYPE_SIZE];
+} kinds[KINDS] = {
+	[TUPLE] = {.symbol = "PyTuple_Type", .name = "tuple", .example = "(())"},
+	[LIST] = {.symbol = "PyList_Type", .name = "list", .example = "[]"},
+	[DICT] = {.symbol = "PyDict_Type", .name = "dict", .example = "{}"},
+	[FLOAT] = {.symbol = "PyFloat_Type", .name = "float", .example = "d"},
+};
+
+/* `may_stay`: somebody may still have the object when this is over. */
+static inline void release(const struct kind *kind, frames_release ours, py_object *object, bool may_stay)
+{
+	void **type = frames_type_of(object);
+	if (*type == kind->type) {
+		if (!may_stay)
+			*type = (void *)kind->copy;
+	} else if (*frames_release_slot(*type) == ours) {
+		/* Derived in C, while the slot was ours: it has to have what it would have had. */
+		*frames_release_slot(*type) = kind->release;
+	}
+	kind->release(object);
+}
+
+static void release_tuple(py_object *object)
+{
+	release(&kinds[TUPLE], release_tuple, object, frames_is_empty_tuple(object));
+}
+
+static void release_list(py_object *object)
+{
+	release(&kinds[LIST], release_list, object, false);
+}
+
+static void release_dict(py_object *object)
+{
+	release(&kinds[DICT], release_dict, object, frames_is_watched_dict(object));
+}
+
+static void release_float(py_object *object)
+{
+	release(&kinds[FLOAT], release_float, object, false);
+}
+
+static const frames_release releases[KINDS] = {release_tuple, release_list, release_dict, release_float};
+
+static int kind_count(void)
+{
+	return frames_floats_use_slot() ? KINDS : FLOAT;
+}
+
+/* The copy has Python's own function in its slot: Python compares with that to find out whether a release
+ * may be put off, and calls that later. Types that were known once are not looked at again, so that what is
+ * called here never becomes a function of another that calls us. */
+static bool know_types(void)
+{
+	for (int i = 0; i < kind_count(); i++) {
+		struct kind *kind = &kinds[i];
+		void *type = kind->type == NULL ? frames_own_type(kind->symbol, kind->name) : kind->type;
+		if (type == NULL)
+			return false;
+		if (kind->type != NULL)
+			continue;
+		kind->release = *frames_release_slot(type);
+		memcpy(kind->copy, type, frames_type_size());
+		kind->type = type;
+	}
+	return true;
+}
+
+static bool are_slots(bool ours)
+{
+	for (int i = 0; i < kind_count(); i++)
+		if (kinds[i].type == NULL ||
+		    *frames_release_slot(kinds[i].type) != (ours ? releases[i] : kinds[i].release))
+			return false;
+	return true;
+}
+
+/* An object that is made takes from a free list that is full, so one that goes then would get into it. */
+static bool examples_are_freed(bool (*is_freed)(py_object *))
+{
+	for (int i = 0; i < kind_count(); i++) {
+		py_object *example = py.Py_BuildValue(kinds[i].example, 0.5);
+		if (example == NULL)
+			py.PyErr_Clear();
+		if (example == NULL || !is_freed(example))
+			return false;
+	}
+	return true;
+}
+
+bool reuse_prevent(bool (*is_freed)(py_object *object))
+{
+	if (!know_types() || !are_slots(false))
+		return false;
+	/* Python may be working without our GIL, in an interpreter that has one of its own. */
+	for (int i = 0; i < kind_count(); i++)
+		__atomic_store_n(frames_release_slot(kinds[i].type), releases[i], __ATOMIC_RELEASE);
+	if (examples_are_freed(is_freed))
+		return true;
+	reuse_allow();
+	return false;
+}
+
+bool reuse_is_prevented(void)
+{
+	return are_slots(true);
+}
+
+void reuse_allow(void)
+{
+	for (int i = 0; i < KINDS; i++) {
+		frames_release *slot = kinds[i].type != NULL ? frames_release_slot(kinds[i].type) : NULL;
+		if (slot != NULL && *slot == releases[i])
+			__atomic_store_n(slot, kinds[i].release, __ATOMIC_RELEASE);
+	}
+}
