@@ -181,7 +181,7 @@ class Reading(TrendCase):
 
     def test_free_lists_that_were_not_seen(self):
         names = self.write(5)
-        for mode, lists, told in (("exact", "none", 1), ("sampled", "none", 1), ("exact", "reftracer", 0), ("tracemalloc", "none", 0)):
+        for mode, lists, told in (("exact", "none", 1), ("sampled", "none", 1), ("exact", "reftracer", 0), ("exact", "bypassed", 0), ("tracemalloc", "none", 0)):
             self.series("lists.snap", names, capture__mode=mode, capture__freelists=lists)
             text = self.expect("snaptrend", "lists.snap").decode()
             self.assertEqual(text.count("note: what a free list gives again"), told, (mode, lists))
