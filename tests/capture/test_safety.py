@@ -238,6 +238,49 @@ class Safety:
         self.assertEqual(len(self.only_series()), 10)
         self.check_all()
 
+    def test_stop_and_start_while_snapshots_are_taken(self):
+        for mode in ("exact", "sampled", "tracemalloc"):
+            with self.subTest(mode=mode):
+                self.capture("""
+                    import faulthandler, os, snapcapture, sys, threading, time, warnings
+                    warnings.simplefilter("ignore")
+                    faulthandler.dump_traceback_later(60, exit=True)
+                    sys.setswitchinterval(1e-5)
+                    kept = [eval("[bytearray(%d)]" % (n % 300)) for n in range(3000)]
+                    stop, starts = [], []
+                    def quietly(call, *arguments, **more):
+                        try:
+                            return call(*arguments, **more)
+                        except RuntimeError as error:
+                            assert "running" in str(error), error
+                    def snap():
+                        while not stop:
+                            quietly(snapcapture.snapshot)
+                    def restart():
+                        while not stop:
+                            snapcapture.stop()
+                            if quietly(snapcapture.start, "snaps", mode=sys.argv[1], every=0.01):
+                                starts.append(1)
+                            time.sleep(0.001)
+                    def fork():
+                        while not stop:
+                            pid = os.fork()
+                            if pid == 0:
+                                os._exit(0)
+                            assert os.waitpid(pid, 0)[1] == 0
+                            time.sleep(0.01)
+                    threads = [threading.Thread(target=f) for f in [snap] * 3 + [restart] * 2 + [fork] * 2]
+                    [thread.start() for thread in threads]
+                    time.sleep(2)
+                    stop.append(1)
+                    [thread.join() for thread in threads]
+                    assert len(starts) > 1, starts
+                """, mode, options=["--mode", mode])
+                for path in self.check_all():
+                    meta = self.meta(path)
+                    self.assertEqual(meta.get("capture.self_check", "ok" if mode == "tracemalloc" else None), "ok")
+                    path.unlink()
+
     def test_the_end_comes_at_any_moment(self):
         for delay in (0, 1, 2, 5, 10, 20, 50):
             self.capture(f"""
