@@ -38,7 +38,8 @@ enum {
 static struct agent {
 	struct agent_options options;
 	bool runs, has_hooks;
-	bool forked; /* set by the system's hook at fork; Python's may not come */
+	bool forked;       /* set by the system's hook at fork; Python's may not come */
+	bool python_forks; /* … but will, for the one before it has come */
 	unsigned generation;
 	struct timespec start;
 	char program[256];
@@ -447,6 +448,15 @@ static void stop_thread(void)
 
 /* --- fork --- */
 
+static void go_on_in_child(void)
+{
+	notice_fork();
+	agent.due = next_time();
+	agent.in_child = true;
+	if (!agent.has_thread)
+		(void)start_thread();
+}
+
 /* Of the system: the child has only the thread that forked, and may exec at once. */
 static void in_forked_child(void)
 {
@@ -459,6 +469,9 @@ static void in_forked_child(void)
 	descriptor_close(&agent.wake[1]);
 	agent.has_thread = false;
 	agent.forked = true;
+	/* A server in C, such as uWSGI, forks workers that Python is not told of. */
+	if (agent.runs && !agent.python_forks)
+		go_on_in_child();
 }
 
 /* A worker of multiprocessing ends without the hooks at exit, but with hooks of its own. */
@@ -485,6 +498,7 @@ void agent_before_fork(void)
 	void *state = py.PyEval_SaveThread();
 	gate_close();
 	py.PyEval_RestoreThread(state);
+	agent.python_forks = true;
 }
 
 static int go_on(void *nothing)
@@ -501,6 +515,7 @@ static int go_on(void *nothing)
 void agent_after_fork_in_parent(void)
 {
 	bool is_main = (pid_t)syscall(SYS_gettid) == getpid();
+	agent.python_forks = false;
 	void *state = py.PyEval_SaveThread();
 	gate_open();
 	py.PyEval_RestoreThread(state);
@@ -510,14 +525,11 @@ void agent_after_fork_in_parent(void)
 
 void agent_after_fork_in_child(py_object *module)
 {
-	agent.paused = false;
+	agent.paused = agent.python_forks = false;
 	if (!agent.runs)
 		return;
-	notice_fork();
-	agent.due = next_time();
 	follow_worker(module);
-	agent.in_child = true;
-	(void)start_thread();
+	go_on_in_child();
 }
 
 /* --- start and stop --- */

@@ -175,9 +175,9 @@ def fork(chosen):
         try:
             faulthandler.dump_traceback_later(HANGS_AFTER, exit=True)
             mine = [bytearray(n % 900) for n in range(500)]
-            snapcapture.snapshot() if chosen.random() < 0.5 and snapping else None
+            snap(chosen)
             del mine
-            status = 0
+            status = 1 if errors else 0
         finally:
             os._exit(status)
     check(os.waitpid(pid, 0)[1] == 0, "a child failed")
@@ -190,16 +190,13 @@ def run_programs(chosen):
 
 
 def snap(chosen):
-    if snapping:
-        try:
-            snapcapture.snapshot(label="from a thread", gc=chosen.random() < 0.1)
-        except RuntimeError as error:  # while it is stopped
-            check("no capture is running" in str(error), error)
+    try:
+        snapcapture.snapshot(label="from a thread", gc=chosen.random() < 0.1)
+    except RuntimeError as error:  # while it is stopped
+        check("no capture is running" in str(error), error)
 
 
 def stop_and_start(chosen):
-    if not snapping:
-        return
     snapcapture.stop()
     time.sleep(chosen.random() / 20)
     try:
@@ -223,7 +220,6 @@ class Kept(list):
 
 
 kept = Kept()
-snapping = True
 OFTEN = [compress_without_gil, allocate_raw_without_gil, resize_objects, make_and_drop_code, resume_generators,
          run_coroutines, recurse_deeply, collect, convert, trace_calls, begin_and_end_threads]
 SELDOM = [fork, run_programs, snap, snap, stop_and_start]
@@ -241,7 +237,6 @@ def turn(number):
 
 
 def main():
-    global snapping
     warnings.simplefilter("ignore")
     sys.setswitchinterval(1e-4)
     faulthandler.enable()

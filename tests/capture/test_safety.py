@@ -56,6 +56,25 @@ class Safety:
             self.assertGreaterEqual(self.blocks_at(path, "program.py", 3), 500)
             self.assertFalse((folder / f"{pid}.sock").exists())
 
+    def test_forks_that_python_is_not_told_of(self):
+        """As of a server in C that has Python in it; and its children's children."""
+        self.capture("""
+            import ctypes, os, time
+            fork = ctypes.PyDLL(None).fork
+            for generation in range(2):
+                pid = fork()
+                if pid:
+                    break
+            end = time.monotonic() + 1.5
+            while time.monotonic() < end:
+                time.sleep(0.01)
+            if pid:
+                assert os.waitpid(pid, 0)[1] == 0
+        """, options=["--every", "200ms"])
+        self.assertEqual(self.generations(), ["0", "1", "2"])
+        for paths in self.series().values():
+            self.assertEqual({self.meta(path)["capture.trigger"] for path in paths}, {"exit", "interval"})
+
     def test_python_does_not_warn_of_a_thread_that_is_not_the_programs(self):
         self.capture("""
             import os, time, warnings
@@ -312,13 +331,19 @@ class Safety:
                     kept.clear()
         """)
         chosen = random.Random(5)
-        for _ in range(KILLS):
-            process = self.begin(program, options=["--every", "5ms", "--keep", "4"])
-            process.stdout.readline()
-            time.sleep(chosen.uniform(0.02, 0.4))
-            process.kill()
-            process.wait()
-        self.assertGreater(len(self.check_all()), KILLS)
+        for mode in ("exact", "sampled", "tracemalloc"):
+            with self.subTest(mode=mode):
+                for _ in range(KILLS):
+                    process = self.begin(program, options=["--mode", mode, "--every", "5ms", "--keep", "4"])
+                    process.stdout.readline()
+                    time.sleep(chosen.uniform(0.02, 0.4))
+                    process.kill()
+                    process.wait()
+                paths = self.check_all()
+                self.assertGreater(len(paths), KILLS)
+                for path in paths:
+                    self.assertEqual(self.meta(path)["capture.mode"], mode)
+                    path.unlink()
 
     def test_file_too_large(self):
         def limit():
@@ -357,8 +382,14 @@ class Safety:
         if mounted.returncode != 0:
             print(f"not run: {self.id()}: nothing may be mounted here")
             return
+        for mode in ("exact", "sampled", "tracemalloc"):
+            with self.subTest(mode=mode):
+                self.fill_disk(program, mode)
+
+    def fill_disk(self, program, mode):
         line = 'mount -t tmpfs -o size=256k none snaps && exec "$@"'
-        result = self.run_tool("unshare", "-m", "sh", "-c", line, "sh", *self.command(program), env=self.clean)
+        command = self.command(program, options=["--mode", mode])
+        result = self.run_tool("unshare", "-m", "sh", "-c", line, "sh", *command, env=self.clean)
         self.assertEqual((result.status, result.out), (0, b"True (None, None) True\n"), result.err)
         self.assertRegex(result.err, r"\Asnapcapture\[\d+\]: \S+: cannot \w+: No space left on device; the program goes on\n\Z")
         names = [name for name in self.files() if name.endswith(".snap")]
@@ -367,6 +398,8 @@ class Safety:
             self.expect("snapinfo", "--check", name)
         done = self.shell(f"snapinfo --json {names[-1]}")
         self.assertIn(b'"capture.dropped":"2"', done.out.replace(b": ", b":"))
+        for name in names:
+            (self.folder / name).unlink()
 
     def test_folder_that_goes_and_folder_of_another(self):
         result = self.run_tool(*self.command("""
