@@ -300,6 +300,20 @@ class Safety:
                     self.assertEqual(meta.get("capture.self_check", "ok" if mode == "tracemalloc" else None), "ok")
                     path.unlink()
 
+    def test_threads_with_small_stacks(self):
+        if SANITIZED:
+            print(f"not run: {self.id()}: the sanitizer needs more stack")
+            return
+        self.capture("""
+            import snapcapture, threading
+            threading.stack_size(128 * 1024)  # what musl gives all threads
+            taken = []
+            thread = threading.Thread(target=lambda: taken.append(snapcapture.snapshot()))
+            thread.start()
+            thread.join()
+            assert taken[0] is not None
+        """)
+
     def test_the_end_comes_at_any_moment(self):
         for delay in (0, 1, 2, 5, 10, 20, 50):
             self.capture(f"""
