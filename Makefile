@@ -108,6 +108,7 @@ includes = -Ilibsnap/include
 $(BUILD)/obj/libsnap/%.o: includes = -Ilibsnap -Ilibsnap/include
 $(BUILD)/obj/libsnap/store/extension/%.o: includes = -Ilibsnap/include
 $(BUILD)/obj/tests/unit/test_internal_%.o: includes = -Ilibsnap -Ilibsnap/include
+$(BUILD)/obj/tests/unit/test_capture_%.o: includes = -Icmd -Ilibsnap/include
 $(BUILD)/obj/libsnap/base/status.o: includes += -DSNAP_VERSION='"$(VERSION)"'
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
@@ -215,6 +216,10 @@ $(units) $(aids): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(static)
 	@mkdir -p $(@D)
 	$(link) -pie -o $@ $^ $(LIBS)
 
+# Parts of the agent that know nothing of Python.
+$(BUILD)/tests/unit/test_capture_sampler: $(BUILD)/obj/cmd/capture/sampler.o
+$(BUILD)/tests/unit/test_capture_table: $(BUILD)/obj/cmd/capture/table.o $(BUILD)/obj/cmd/capture/memory.o
+
 ifneq ($(filter fuzz fastfuzz,$(VARIANT)),)
 $(fuzzers): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(static)
 	@mkdir -p $(@D)
@@ -277,7 +282,7 @@ bench-capture: all $(aids) $(BUILD)/tests/bench/forward_hooks.so
 		--hooks $(BUILD)/tests/bench/forward_hooks.so --measure $(BUILD)/tests/bench/measure $(BENCH_CAPTURE)
 
 # How well snaptrend finds planted leaks, on seeds that no parameter was chosen on, and those of real programs.
-# LEAKBENCH='--seeds 10000-10199' for all of them; the default takes a minute or two.
+# LEAKBENCH='--seeds 10000-10199' for all of them; the default takes some minutes.
 leakbench: all $(aids)
 	@$(PYTHON) tests/leakbench/leakbench.py --bin $(BUILD)/bin --writer $(BUILD)/tests/leakbench/write_series $(LEAKBENCH)
 	@$(PYTHON) tests/leakbench/programs.py --bin $(BUILD)/bin

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,8 @@ static const struct tool tool = {
 	.operands = "-o DIR [--] COMMAND [ARGUMENT]...",
 	.purpose = "Runs a program and leaves heap snapshots of each CPython process of it in DIR.",
 	.options = (const int[]){OPTION_OUTPUT, OPTION_MODE, OPTION_FRAMES, OPTION_EVERY, OPTION_SNAPSHOTS,
-				 OPTION_KEEP, OPTION_GC, 0},
+				 OPTION_RSS_ABOVE, OPTION_RSS_STEP, OPTION_IGNORE_LIMIT, OPTION_SIGNAL, OPTION_KEEP,
+				 OPTION_KEEP_BYTES, OPTION_KEEP_FOR, OPTION_DETAILS, OPTION_TOP, OPTION_GC, 0},
 	.words = (const struct tool_words[]){{OPTION_OUTPUT, "DIR", "write snapshots into DIR, which is made"},
 					     {OPTION_FRAMES, "N", "newest frames kept of a traceback (10)"},
 					     {0, NULL, NULL}},
@@ -127,13 +129,41 @@ static void set_python_path(void)
 	free(path);
 }
 
+static int signal_of(const char *name)
+{
+	static const char real_time[] = "SIGRTMIN+";
+	char *end;
+	if (strcmp(name, "SIGUSR1") == 0)
+		return SIGUSR1;
+	if (strcmp(name, "SIGUSR2") == 0)
+		return SIGUSR2;
+	size_t size = sizeof real_time - 1;
+	if (strncmp(name, real_time, size) == 0 && name[size] >= '0' && name[size] <= '9') {
+		long number = strtol(name + size, &end, 10);
+		if (*end == '\0' && number <= SIGRTMAX - SIGRTMIN)
+			return SIGRTMIN + (int)number;
+	}
+	message_usage("--signal is SIGUSR1, SIGUSR2 or SIGRTMIN+0 to SIGRTMIN+%d, not '%s'", SIGRTMAX - SIGRTMIN, name);
+}
+
+/* Not 0, which would ask for nothing. */
+static uint64_t size_above_0(int option, const char *argument)
+{
+	int64_t bytes = option_size(option, argument);
+	if (bytes > 0)
+		return (uint64_t)bytes;
+	message_usage("sizes are larger than 0, not '%s'", argument);
+}
+
 int main(int argc, char **argv)
 {
 	/* Not tool_start: standard streams and SIGPIPE are to reach the command as they are. */
 	message_start(tool.name);
 	const char *folder = NULL, *mode = NULL, *argument;
-	uint64_t frames = 0, every_ms = 0, limit = 0, keep = 0;
-	bool collect = false;
+	uint64_t frames = 0, every_ms = 0, limit = 0, keep = 0, keep_bytes = 0, keep_ms = 0, above = 0, step = 0;
+	int signal_number = 0;
+	uint64_t top = 0;
+	bool collect = false, ignore_limit = false, details = false;
 	for (int option; (option = option_next(&tool, argc, argv, &argument)) != OPTION_DONE;) {
 		switch (option) {
 		case OPTION_OUTPUT:
@@ -154,6 +184,30 @@ int main(int argc, char **argv)
 		case OPTION_KEEP:
 			keep = option_count(option, argument, 2, 999999);
 			break;
+		case OPTION_KEEP_BYTES:
+			keep_bytes = size_above_0(option, argument);
+			break;
+		case OPTION_KEEP_FOR:
+			keep_ms = option_time(option, argument);
+			break;
+		case OPTION_RSS_ABOVE:
+			above = size_above_0(option, argument);
+			break;
+		case OPTION_RSS_STEP:
+			step = size_above_0(option, argument);
+			break;
+		case OPTION_DETAILS:
+			details = true;
+			break;
+		case OPTION_TOP:
+			top = option_count(option, argument, 0, 1000000);
+			break;
+		case OPTION_IGNORE_LIMIT:
+			ignore_limit = true;
+			break;
+		case OPTION_SIGNAL:
+			signal_number = signal_of(argument);
+			break;
 		case OPTION_GC:
 			collect = true;
 			break;
@@ -172,6 +226,14 @@ int main(int argc, char **argv)
 	set_number("SNAPRUN_EVERY", every_ms);
 	set_number("SNAPRUN_LIMIT", limit);
 	set_number("SNAPRUN_KEEP", keep);
+	set_number("SNAPRUN_KEEP_BYTES", keep_bytes);
+	set_number("SNAPRUN_KEEP_FOR", keep_ms);
+	set_number("SNAPRUN_RSS_ABOVE", above);
+	set_number("SNAPRUN_RSS_STEP", step);
+	set_number("SNAPRUN_SIGNAL", (uint64_t)signal_number);
+	set("SNAPRUN_DETAILS", details ? "1" : NULL);
+	set_number("SNAPRUN_TOP", top);
+	set("SNAPRUN_IGNORE_LIMIT", ignore_limit ? "1" : NULL);
 	set("SNAPRUN_GC", collect ? "1" : NULL);
 	set("SNAPRUN_GAVE_UP", NULL);
 

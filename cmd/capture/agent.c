@@ -23,11 +23,15 @@
 #include <unistd.h>
 
 #include "descriptors.h"
+#include "details.h"
 #include "gate.h"
 #include "process.h"
 #include "requests.h"
 #include "series.h"
+#include "show.h"
+#include "signals.h"
 #include "snapshot.h"
+#include "watch.h"
 
 enum {
 	CHECK_MS = 60000,       /* how long the thread sleeps without looking after its descriptors */
@@ -49,6 +53,7 @@ static struct agent {
 	struct series series;
 	unsigned dropped;
 	bool told; /* that a snapshot was lost */
+	char last_path[PATH_MAX]; /* of a file; empty = none yet */
 
 	pthread_t thread;
 	bool has_thread;
@@ -59,6 +64,9 @@ static struct agent {
 	bool paused;                /* there is none while the process forks */
 	bool in_child;              /* the thread begins in the child of a fork */
 	int64_t due;                /* when the next interval ends */
+	int64_t look;               /* when memory is looked at again */
+	struct watch watch;
+	atomic_bool signalled;
 	struct descriptor wake[2]; /* the thread reads from the first */
 	struct descriptor listener; /* the thread's own */
 	char socket_path[REQUESTS_PATH_MAX];
@@ -109,6 +117,7 @@ static void begin_series(void)
 	agent.series.stem[0] = '\0';
 	agent.series.variant = agent.series.last = agent.series.oldest = agent.series.standing = 0;
 	agent.series.fd = -1;
+	agent.last_path[0] = '\0';
 	agent.dropped = 0;
 	agent.told = false;
 	agent.start = process_start_time();
@@ -168,7 +177,11 @@ static enum snap_status collect_traces(enum trigger trigger, const char *label, 
 	static const char *const names[] = {[TRIGGER_CODE] = "code",
 					    [TRIGGER_EXIT] = "exit",
 					    [TRIGGER_INTERVAL] = "interval",
-					    [TRIGGER_REQUEST] = "request"};
+					    [TRIGGER_LIMIT] = "limit",
+					    [TRIGGER_REQUEST] = "request",
+					    [TRIGGER_RSS_ABOVE] = "rss-above",
+					    [TRIGGER_RSS_STEP] = "rss-step",
+					    [TRIGGER_SIGNAL] = "signal"};
 	const struct agent_options *options = &agent.options;
 	if (agent.series.stem[0] == '\0')
 		name_series();
@@ -181,17 +194,22 @@ static enum snap_status collect_traces(enum trigger trigger, const char *label, 
 					  .dropped = agent.dropped,
 					  .generation = agent.generation,
 					  .own_threads = agent.has_thread ? 1 : 0,
-					  .collect = collect || options->collect};
+					  .collect = collect || options->collect,
+					  .details = options->details};
 	return snapshot_collect(builder, rest, &occasion, err);
 }
 
-/* With `busy` and without the GIL. Releases the builder. A fork waits until nothing is allocated any more,
- * but not for the disk. */
-static enum snap_status write_file(struct snap_builder *builder, char path[PATH_MAX], struct snap_error *err)
+/* With `busy` and without the GIL. Releases the builder, and what is to go into it yet. A fork waits until
+ * nothing is allocated any more, but not for the disk. */
+static enum snap_status write_file(struct snap_builder *builder, struct tracer_copy *rest, char path[PATH_MAX],
+				   struct snap_error *err)
 {
 	struct snap_snapshot *snapshot = NULL;
 	gate_enter();
-	enum snap_status status = snap_builder_finish(builder, &snapshot, err);
+	enum snap_status status = rest != NULL ? tracer_build(rest, builder, err) : SNAP_OK;
+	tracer_free_copy(rest);
+	if (status == SNAP_OK)
+		status = snap_builder_finish(builder, &snapshot, err);
 	if (status == SNAP_OK)
 		status = series_write(&agent.series, snapshot, path, err);
 	snap_snapshot_free(snapshot);
@@ -226,14 +244,13 @@ void agent_take(enum trigger trigger, const char *label, bool collect, struct ag
 	}
 	enum snap_status status = collect_traces(trigger, label, collect, &builder, &rest, &err);
 	void *state = py.PyEval_SaveThread();
-	if (status == SNAP_OK && rest != NULL)
-		status = tracer_build(rest, builder, &err);
-	tracer_free_copy(rest);
 	if (status == SNAP_OK)
-		status = write_file(builder, path, &err);
+		status = write_file(builder, rest, path, &err);
 	if (status == SNAP_OK) {
 		result->written = true;
 		memcpy(result->path, path, sizeof path);
+		memcpy(agent.last_path, path, sizeof path);
+		watch_snapshot(&agent.watch);
 	} else {
 		lose(result, &err, path);
 	}
@@ -355,6 +372,14 @@ static void listen_again(void)
 	gate_leave();
 }
 
+/* In the handler of a signal. */
+static void notice_signal(void)
+{
+	if (!atomic_exchange(&agent.signalled, true) &&
+	    descriptor_is_ours(&agent.wake[1]) && send(agent.wake[1].fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		errno = 0;
+}
+
 static void sleep_until(unsigned number, int64_t when)
 {
 	int64_t now = now_ms(), span = when > now ? when - now : 0;
@@ -363,8 +388,38 @@ static void sleep_until(unsigned number, int64_t when)
 		waited[0].fd = agent.wake[0].fd;
 	if (descriptor_is_ours(&agent.listener))
 		waited[1].fd = agent.listener.fd;
-	if (poll(waited, 2, span < CHECK_MS ? (int)span : CHECK_MS) > 0 && (waited[1].revents & POLLIN) != 0)
+	if (poll(waited, 2, span < CHECK_MS ? (int)span : CHECK_MS) <= 0)
+		return;
+	char bytes[64];
+	if ((waited[0].revents & POLLIN) != 0 && recv(waited[0].fd, bytes, sizeof bytes, MSG_DONTWAIT) < 0)
+		errno = 0;
+	if ((waited[1].revents & POLLIN) != 0)
 		accept_request(number);
+}
+
+static void take_and_forget(unsigned number, enum trigger trigger)
+{
+	struct agent_result result;
+	if (atomic_load(&agent.wanted) == number)
+		take_from_thread(number, trigger, false, &result);
+}
+
+static void look_at_memory(unsigned number)
+{
+	static const enum trigger triggers[] = {[WATCH_RSS_STEP] = TRIGGER_RSS_STEP,
+						[WATCH_RSS_ABOVE] = TRIGGER_RSS_ABOVE,
+						[WATCH_LIMIT] = TRIGGER_LIMIT};
+	enum watch_event event = watch_look(&agent.watch);
+	if (event != WATCH_NOTHING)
+		take_and_forget(number, triggers[event]);
+	agent.look = now_ms() + WATCH_PERIOD_MS;
+}
+
+static void begin_to_watch(void)
+{
+	watch_begin(&agent.watch, &agent.options.watch);
+	agent.look = watch_is_on(&agent.watch) ? now_ms() + WATCH_PERIOD_MS : INT64_MAX;
+	agent.due = next_time();
 }
 
 static void *run(void *argument)
@@ -375,24 +430,42 @@ static void *run(void *argument)
 		sleep_until(number, now_ms() + CHILD_WAIT_MS);
 	while (atomic_load(&agent.wanted) == number) {
 		listen_again();
-		sleep_until(number, agent.due);
-		if (now_ms() >= agent.due && atomic_load(&agent.wanted) == number) {
-			struct agent_result result;
-			take_from_thread(number, TRIGGER_INTERVAL, false, &result);
+		if (!atomic_load(&agent.signalled))
+			sleep_until(number, agent.due < agent.look ? agent.due : agent.look);
+		if (atomic_load(&agent.wanted) != number)
+			break;
+		if (atomic_exchange(&agent.signalled, false))
+			take_and_forget(number, TRIGGER_SIGNAL);
+		if (now_ms() >= agent.look)
+			look_at_memory(number);
+		if (now_ms() >= agent.due) {
+			take_and_forget(number, TRIGGER_INTERVAL);
 			agent.due = next_time();
 		}
 	}
 	return NULL;
 }
 
-static bool start_thread(void)
+/* The pair stays while the process does, for the handler of a signal may use it at any time. */
+static bool make_wake(void)
 {
 	int pair[2];
-	sigset_t all, before;
+	if (descriptor_is_ours(&agent.wake[0]) && descriptor_is_ours(&agent.wake[1]))
+		return true;
+	descriptor_close(&agent.wake[0]);
+	descriptor_close(&agent.wake[1]);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return false;
 	agent.wake[0] = descriptor_new(pair[0]);
 	agent.wake[1] = descriptor_new(pair[1]);
+	return true;
+}
+
+static bool start_thread(void)
+{
+	sigset_t all, before;
+	if (!make_wake())
+		return false;
 	unsigned number = ++agent.threads_begun;
 	atomic_store(&agent.wanted, number);
 	atomic_store(&agent.thread_works, false);
@@ -430,10 +503,6 @@ static bool end_thread(void)
 	}
 	py.PyEval_RestoreThread(state);
 	agent.has_thread = false;
-	if (woken) {
-		descriptor_close(&agent.wake[0]);
-		descriptor_close(&agent.wake[1]);
-	}
 	return woken;
 }
 
@@ -451,7 +520,7 @@ static void stop_thread(void)
 static void go_on_in_child(void)
 {
 	notice_fork();
-	agent.due = next_time();
+	begin_to_watch();
 	agent.in_child = true;
 	if (!agent.has_thread)
 		(void)start_thread();
@@ -468,6 +537,7 @@ static void in_forked_child(void)
 	descriptor_close(&agent.wake[0]);
 	descriptor_close(&agent.wake[1]);
 	agent.has_thread = false;
+	atomic_store(&agent.signalled, false);
 	agent.forked = true;
 	/* A server in C, such as uWSGI, forks workers that Python is not told of. */
 	if (agent.runs && !agent.python_forks)
@@ -582,21 +652,25 @@ static void begin(py_object *module, const struct agent_options *options, const 
 	if (!agent.has_hooks)
 		agent.listener = agent.wake[0] = agent.wake[1] = none;
 	agent.in_child = false;
+	atomic_store(&agent.signalled, false);
 	begin_series();
 	agent.options = *options;
 	agent.options.folder = NULL;
 	agent.series.keep = options->keep;
-	agent.due = next_time();
+	begin_to_watch();
 	if (realpath(options->folder, agent.series.folder) == NULL) {
 		*why = "the folder for the snapshots is not there";
 		return;
 	}
+	details_begin();
 	if (!agent.has_hooks) {
 		gate_reset();
 		agent.has_hooks = register_hooks(module);
 	}
 	if (!agent.has_hooks)
 		*why = "the hooks at exit and fork cannot be set";
+	else if (options->signal != 0 && !signals_follow(options->signal, notice_signal))
+		*why = "the signal cannot be listened to";
 	else if (recorder_start(&options->recorder, &warning, why) && !start_thread())
 		*why = "no thread can be started";
 	if (warning != NULL)
@@ -643,6 +717,16 @@ static void end(enum trigger trigger)
 		pthread_mutex_unlock(&agent.busy);
 }
 
+/* Workers would all print the same. */
+static void show_last(enum trigger trigger)
+{
+	if (trigger != TRIGGER_EXIT || agent.options.top == 0 || agent.generation > 0 || agent.last_path[0] == '\0')
+		return;
+	void *state = py.PyEval_SaveThread();
+	show_file(agent.last_path, agent.options.top);
+	py.PyEval_RestoreThread(state);
+}
+
 void agent_stop(enum trigger trigger)
 {
 	if (!agent.runs)
@@ -650,7 +734,10 @@ void agent_stop(enum trigger trigger)
 	notice_fork();
 	if (!lock(&agent.change))
 		return;
-	if (agent.runs)
+	bool ends = agent.runs;
+	if (ends)
 		end(trigger);
 	pthread_mutex_unlock(&agent.change);
+	if (ends)
+		show_last(trigger);
 }

@@ -9,16 +9,31 @@
 
 #include "python_api.h"
 #include "recorder.h"
+#include "series.h"
+#include "watch.h"
 
-enum trigger { TRIGGER_CODE, TRIGGER_EXIT, TRIGGER_INTERVAL, TRIGGER_REQUEST };
+enum trigger {
+	TRIGGER_CODE,
+	TRIGGER_EXIT,
+	TRIGGER_INTERVAL,
+	TRIGGER_LIMIT,
+	TRIGGER_REQUEST,
+	TRIGGER_RSS_ABOVE,
+	TRIGGER_RSS_STEP,
+	TRIGGER_SIGNAL,
+};
 
 struct agent_options {
 	const char *folder;
 	struct recorder_options recorder;
 	double every;      /* seconds between snapshots; 0 = none at intervals */
 	unsigned limit;    /* snapshots at most; 0 = any number */
-	unsigned keep;     /* files to keep at most, 2 or more; 0 = all */
+	struct retention keep;
+	struct watch_options watch;
+	int signal;        /* that asks for a snapshot; 0 = none */
 	bool collect;      /* gc.collect() before each snapshot */
+	bool details;      /* the dear ones as well */
+	unsigned top;      /* groups to print at exit; 0 = none */
 };
 
 struct agent_result {

@@ -401,10 +401,10 @@ bool frames_learn(const char **why)
 	if (learned)
 		return true;
 	if (sizeof(void *) != 8 || !find_layout()) {
-		*why = "the frames of this version of Python are unknown";
+		*why = "the frames of this version of Python are unknown, so tracemalloc traces";
 		return false;
 	}
-	*why = "the frames of this Python are not where they are expected";
+	*why = "the frames of this Python are not where they are expected, so tracemalloc traces";
 	if (pipe2(probe_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
 		return false;
 	learned = (layout.minor < 13 || take_published()) && compare() && watch_code();

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent.h"
+#include "signals.h"
 
 #define HELP                                                                                                           \
 	"Heap snapshots of this process, as files that snaptop(1) and the other snaptools read.\n\n"                   \
@@ -66,19 +67,27 @@ static struct python_method capture_methods[] = {
 static py_object *start(py_object *self, py_object *arguments, py_object *keywords)
 {
 	static char word_folder[] = "folder", word_frames[] = "frames", word_every[] = "every",
-		    word_limit[] = "limit", word_keep[] = "keep", word_gc[] = "gc", word_mode[] = "mode",
-		    word_period[] = "period";
-	static char *words[] = {word_folder, word_frames, word_every, word_limit, word_keep,
-				word_gc,     word_mode,	  word_period, NULL};
+		    word_limit[] = "limit", word_keep[] = "keep", word_gc[] = "gc",
+		    word_keep_bytes[] = "keep_bytes", word_keep_for[] = "keep_for", word_above[] = "rss_above",
+		    word_step[] = "rss_step", word_ignore[] = "ignore_limit", word_signal[] = "signal",
+		    word_details[] = "details", word_top[] = "top", word_mode[] = "mode", word_period[] = "period";
+	static char *words[] = {word_folder, word_frames,     word_every,    word_limit, word_keep, word_gc,
+				word_keep_bytes, word_keep_for, word_above, word_step, word_ignore, word_signal,
+				word_details, word_top, word_mode, word_period, NULL};
 	py_object *folder = NULL;
+	long long keep_bytes = 0, rss_above = 0, rss_step = 0;
+	double keep_for = 0;
+	int ignore_limit = 0, details = 0, top = 0;
 	struct agent_options options = {.folder = NULL};
 	const char *mode = "sampled";
 	long long period = (long long)RECORDER_PERIOD;
 	int frames = 10, limit = 0, keep = 0, collect = 0;
 	char *path;
 	ssize_t size;
-	if (!py.PyArg_ParseTupleAndKeywords(arguments, keywords, "O&|$idiipsL:start", words, py.PyUnicode_FSConverter,
-					    &folder, &frames, &options.every, &limit, &keep, &collect, &mode, &period))
+	if (!py.PyArg_ParseTupleAndKeywords(arguments, keywords, "O&|$idiipLdLLpipisL:start", words, py.PyUnicode_FSConverter,
+					    &folder, &frames, &options.every, &limit, &keep, &collect, &keep_bytes,
+					    &keep_for, &rss_above, &rss_step, &ignore_limit, &options.signal,
+					    &details, &top, &mode, &period))
 		return NULL;
 	const char *why = NULL;
 	if (!python_in_main_interpreter())
@@ -89,6 +98,14 @@ static py_object *start(py_object *self, py_object *arguments, py_object *keywor
 		why = "every is a number of seconds";
 	else if (limit < 0 || keep < 0 || keep == 1)
 		why = "limit is a number of snapshots, and keep a number from 2";
+	else if (keep_bytes < 0 || rss_above < 0 || rss_step < 0)
+		why = "keep_bytes, rss_above and rss_step are numbers of bytes";
+	else if (!isfinite(keep_for) || keep_for < 0 || keep_for > 1e10)
+		why = "keep_for is a number of seconds";
+	else if (top < 0)
+		why = "top is a number of groups";
+	else if (options.signal != 0 && !signals_may_be(options.signal))
+		why = "signal is SIGUSR1, SIGUSR2 or a real-time signal";
 	else if (!recorder_find_mode(mode, &options.recorder.mode))
 		why = "mode is sampled, exact or tracemalloc";
 	else if (period < 1 || (unsigned long long)period > RECORDER_PERIOD_MAX)
@@ -98,8 +115,15 @@ static py_object *start(py_object *self, py_object *arguments, py_object *keywor
 		options.recorder.frames = (unsigned)frames;
 		options.recorder.period = (uint64_t)period;
 		options.limit = (unsigned)limit;
-		options.keep = (unsigned)keep;
+		options.keep = (struct retention){.files = (unsigned)keep,
+						  .bytes = (uint64_t)keep_bytes,
+						  .seconds = (uint64_t)(keep_for + 0.999)};
+		options.watch = (struct watch_options){.rss_above = (uint64_t)rss_above,
+						       .rss_step = (uint64_t)rss_step,
+						       .no_limit = ignore_limit != 0};
 		options.collect = collect != 0;
+		options.details = details != 0;
+		options.top = (unsigned)top;
 		if (agent_start(self, &options, &why))
 			why = NULL;
 	}
@@ -184,9 +208,10 @@ static struct python_method methods[] = {
 	 "snapshot(label=None, gc=False)\n--\n\nTakes a snapshot and returns the path of its file, or None if it could "
 	 "not be written.\nThe label goes into the metadata as label.name; gc=True collects garbage first."},
 	{"start", PYTHON_WITH_KEYWORDS(start), PYTHON_VARIABLE | PYTHON_KEYWORDS,
-	 "start(folder, *, frames=10, every=0.0, limit=0, keep=0, gc=False, mode='sampled', period=65536)\n--\n\nBegins a capture into a folder that "
-	 "is there, as the options of snaprun(1) do, and returns an\nobject that ends it where it is used in a with "
-	 "statement."},
+	 "start(folder, *, frames=10, every=0.0, limit=0, keep=0, gc=False, keep_bytes=0, keep_for=0.0, rss_above=0,\n"
+	 "      rss_step=0, ignore_limit=False, signal=0, details=False, top=0, mode='sampled',\n"
+	 "      period=65536)\n--\n\nBegins a capture into a folder that is there, as the "
+	 "options of snaprun(1) do, and returns an\nobject that ends it where it is used in a with statement."},
 	{"stop", stop, PYTHON_NO_ARGUMENTS, "stop()\n--\n\nEnds the capture, with a last snapshot."},
 	{"is_capturable", is_capturable, PYTHON_NO_ARGUMENTS, "Whether this is the main interpreter."},
 	{"at_exit", at_exit, PYTHON_NO_ARGUMENTS, "Called by Python at exit."},

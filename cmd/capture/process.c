@@ -77,52 +77,95 @@ struct process_memory process_memory(void)
 	read_file("/proc/self/status", status, sizeof status);
 	return (struct process_memory){.rss = field_of(status, "\nVmRSS:") * 1024,
 				       .vms = field_of(status, "\nVmSize:") * 1024,
+				       .rss_anonymous = field_of(status, "\nRssAnon:") * 1024,
+				       .rss_peak = field_of(status, "\nVmHWM:") * 1024,
+				       .swap = field_of(status, "\nVmSwap:") * 1024,
 				       .threads = (unsigned)field_of(status, "\nThreads:")};
 }
 
-/* The smallest limit in the folders from `group` up to the root of the hierarchy. */
-static uint64_t limit_above(const char *mount, const char *group, const char *file)
+uint64_t process_rss(void)
 {
-	char path[PATH_MAX], text[64];
-	uint64_t smallest = 0;
-	int size = snprintf(path, sizeof path, "%s%s", mount, group);
-	if (size < 0 || (size_t)size + 1 + strlen(file) + 1 > sizeof path)
-		return 0;
-	for (char *end = path + size;;) {
-		snprintf(end, sizeof path - (size_t)(end - path), "/%s", file);
-		/* "max", or in the old hierarchy a number beyond any memory, stands for none. */
-		if (read_file(path, text, sizeof text) > 0 && text[0] != 'm') {
-			uint64_t limit = strtoull(text, NULL, 10);
-			if (limit > 0 && limit < UINT64_C(1) << 62 && (smallest == 0 || limit < smallest))
-				smallest = limit;
-		}
-		if (end <= path + strlen(mount))
-			return smallest;
+	char statm[128];
+	read_file("/proc/self/statm", statm, sizeof statm);
+	const char *resident = strchr(statm, ' ');
+	return resident != NULL ? strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+uint64_t process_pss(void)
+{
+	char rollup[2048];
+	read_file("/proc/self/smaps_rollup", rollup, sizeof rollup);
+	return field_of(rollup, "\nPss:") * 1024;
+}
+
+static size_t read_of_group(const struct memory_group *group, const char *file, char *text, size_t room)
+{
+	char path[PATH_MAX + 40];
+	snprintf(path, sizeof path, "%s/%s", group->folder, file);
+	return read_file(path, text, room);
+}
+
+static uint64_t number_of_group(const struct memory_group *group, const char *file)
+{
+	char text[64];
+	/* "max" stands for none. */
+	return read_of_group(group, file, text, sizeof text) > 0 ? strtoull(text, NULL, 10) : 0;
+}
+
+/* Looks at the folders from `path` up to the root of the hierarchy. */
+static void find_limit(struct memory_group *smallest, const char *mount, const char *path, bool is_old)
+{
+	struct memory_group group = {.is_old = is_old};
+	int size = snprintf(group.folder, sizeof group.folder, "%s%s", mount, path);
+	if (size < 0 || (size_t)size >= sizeof group.folder)
+		return;
+	for (char *end = group.folder + size;;) {
+		*end = '\0';
+		group.limit = number_of_group(&group, is_old ? "memory.limit_in_bytes" : "memory.max");
+		/* In the old hierarchy a number beyond any memory stands for none. */
+		if (group.limit > 0 && group.limit < UINT64_C(1) << 62 &&
+		    (smallest->limit == 0 || group.limit < smallest->limit))
+			*smallest = group;
+		if (end <= group.folder + strlen(mount))
+			return;
 		do
 			end--;
 		while (*end != '/');
 	}
 }
 
-uint64_t process_memory_limit(void)
+void process_find_group(struct memory_group *group)
 {
-	char text[4096], *rest = text, *line;
+	char text[4096], memory[PATH_MAX], *rest = text, *line;
+	const char *root = getenv("SNAP_CGROUP_ROOT");
+	if (root == NULL)
+		root = "/sys/fs/cgroup";
+	group->limit = 0;
+	snprintf(memory, sizeof memory, "%s/memory", root);
 	read_file("/proc/self/cgroup", text, sizeof text);
-	uint64_t smallest = 0;
 	while ((line = strsep(&rest, "\n")) != NULL) {
-		char *controllers = strchr(line, ':'), *group = controllers != NULL ? strchr(controllers + 1, ':') : NULL;
-		if (group == NULL)
+		char *controllers = strchr(line, ':'), *path = controllers != NULL ? strchr(controllers + 1, ':') : NULL;
+		if (path == NULL)
 			continue;
-		*group++ = '\0';
-		uint64_t limit = 0;
+		*path++ = '\0';
 		if (strcmp(controllers, ":") == 0)
-			limit = limit_above("/sys/fs/cgroup", group, "memory.max");
+			find_limit(group, root, path, false);
 		else if (strcmp(controllers, ":memory") == 0)
-			limit = limit_above("/sys/fs/cgroup/memory", group, "memory.limit_in_bytes");
-		if (limit > 0 && (smallest == 0 || limit < smallest))
-			smallest = limit;
+			find_limit(group, memory, path, true);
 	}
-	return smallest;
+}
+
+uint64_t process_group_usage(const struct memory_group *group)
+{
+	return number_of_group(group, group->is_old ? "memory.usage_in_bytes" : "memory.current");
+}
+
+uint64_t process_group_cache(const struct memory_group *group)
+{
+	char stat[8192];
+	stat[0] = '\n';
+	read_of_group(group, "memory.stat", stat + 1, sizeof stat - 1);
+	return field_of(stat, group->is_old ? "\ntotal_inactive_file " : "\ninactive_file ");
 }
 
 static bool is_plain(const char *word)

@@ -21,13 +21,14 @@ uint64_t sampler_period(void);
 /* So that the child of a fork does not repeat what its parent does. */
 void sampler_reseed(void);
 
-/* When `size` bytes have taken stream->left to 0 or less: whether the block is hit. Threads may call it at
+/* When `size` bytes, at least 1, have taken stream->left to 0 or less: whether the block is hit. Threads may call it at
  * the same time, each for its own stream. */
 bool sampler_passed(struct sampler_stream *stream, size_t size);
 
-/* Whether a block of `size` bytes is hit. */
+/* Whether a block of `size` bytes is hit; one of no bytes counts as one of one byte. */
 static inline bool sampler_hits(struct sampler_stream *stream, size_t size)
 {
+	size += size == 0;
 	stream->left -= (int64_t)size;
 	return stream->left <= 0 && sampler_passed(stream, size);
 }

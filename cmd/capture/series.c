@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "descriptors.h"
@@ -140,15 +141,43 @@ static enum snap_status give_name(struct series *series, const char *from, int f
 	return system_error(err, "create");
 }
 
-static void prune(struct series *series)
+/* Size of a file, 0 if somebody else removed it, and how long ago it was written. */
+static uint64_t size_of(const struct series *series, unsigned number, uint64_t *seconds)
 {
 	char path[PATH_MAX];
-	while (series->keep > 0 && series->standing > series->keep && series->oldest < series->last) {
+	struct stat st;
+	*seconds = 0;
+	if (!path_of(series, number, "", path) || lstat(path, &st) < 0)
+		return 0;
+	time_t now = time(NULL);
+	*seconds = now > st.st_mtime ? (uint64_t)(now - st.st_mtime) : 0;
+	return (uint64_t)st.st_size;
+}
+
+static uint64_t size_of_all(const struct series *series)
+{
+	uint64_t seconds, bytes = series->oldest > 1 ? size_of(series, 1, &seconds) : 0;
+	for (unsigned number = series->oldest; number <= series->last; number++)
+		bytes += size_of(series, number, &seconds);
+	return bytes;
+}
+
+static void prune(struct series *series)
+{
+	const struct retention *keep = &series->keep;
+	uint64_t bytes = keep->bytes > 0 ? size_of_all(series) : 0;
+	while (series->oldest < series->last) {
+		char path[PATH_MAX];
+		uint64_t seconds, size = size_of(series, series->oldest, &seconds);
+		bool goes = (keep->files > 0 && series->standing > keep->files) ||
+			    (keep->bytes > 0 && bytes > keep->bytes) ||
+			    (keep->seconds > 0 && seconds > keep->seconds);
 		/* One that somebody else removed counts as well. */
-		if (path_of(series, series->oldest, "", path) && unlink(path) < 0 && errno != ENOENT)
+		if (!goes || (path_of(series, series->oldest, "", path) && unlink(path) < 0 && errno != ENOENT))
 			return;
 		series->oldest++;
 		series->standing--;
+		bytes -= size;
 	}
 }
 

@@ -6,14 +6,24 @@
 
 #include <limits.h>
 #include <snap/snapshot.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 enum { SERIES_NAME_MAX = 128 };
+
+/* What stays when a file has been written. The oldest go first, but never the first of all, which is what
+ * the others are compared to, nor the one just written. 0 = no limit. */
+struct retention {
+	unsigned files;
+	uint64_t bytes;   /* of all files together */
+	uint64_t seconds; /* since a file was written */
+};
 
 struct series {
 	char folder[PATH_MAX];
 	char stem[SERIES_NAME_MAX]; /* "PROGRAM-START-PID"; empty = not named yet */
 	unsigned variant;           /* the 2 of "PID.2"; 0 = none */
-	unsigned keep;              /* files to keep at most, the first always among them; 0 = all */
+	struct retention keep;
 	unsigned last;              /* number of the last file; 0 = none yet */
 	unsigned oldest;            /* the oldest file but for the first that may still be there */
 	unsigned standing;          /* files that stand, as far as is known */

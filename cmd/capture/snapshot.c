@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "details.h"
+#include "gate.h"
 #include "process.h"
 
 static double milliseconds_since(const struct timespec *then)
@@ -56,13 +58,20 @@ static void put_process(struct snap_meta *meta, const struct occasion *o)
 static void put_memory(struct snap_meta *meta, const struct occasion *o)
 {
 	struct process_memory memory = process_memory();
-	uint64_t limit = process_memory_limit();
+	struct memory_group group;
+	process_find_group(&group);
 	if (memory.rss > 0)
 		put_number(meta, "rss_bytes", memory.rss);
+	if (memory.rss_anonymous > 0)
+		put_number(meta, "rss_anon_bytes", memory.rss_anonymous);
+	if (memory.rss_peak > 0)
+		put_number(meta, "rss_peak_bytes", memory.rss_peak);
+	if (memory.rss > 0)
+		put_number(meta, "swap_bytes", memory.swap);
 	if (memory.vms > 0)
 		put_number(meta, "vms_bytes", memory.vms);
-	if (limit > 0)
-		put_number(meta, "cgroup_limit_bytes", limit);
+	if (group.limit > 0)
+		put_number(meta, "cgroup_limit_bytes", group.limit);
 	if (memory.threads > o->own_threads)
 		put_number(meta, "threads", memory.threads - o->own_threads);
 }
@@ -128,11 +137,24 @@ static void put_roots(struct snap_meta *meta, const struct snapshot_roots *roots
 		put_text(meta, "root.site", roots->site);
 }
 
+/* The program goes on meanwhile. */
+static void read_details(struct details *details)
+{
+	void *state = py.PyEval_SaveThread();
+	gate_enter();
+	details_read(details);
+	gate_leave();
+	py.PyEval_RestoreThread(state);
+}
+
 enum snap_status snapshot_collect(struct snap_builder **out, struct tracer_copy **rest, const struct occasion *o,
 				  struct snap_error *err)
 {
 	unsigned long long collected;
 	bool has_collected = o->collect && python_call_number("gc", "collect", &collected);
+	struct details details;
+	if (o->details)
+		read_details(&details);
 	struct timespec begun;
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	enum snap_status status = snap_builder_new(out, NULL, err);
@@ -141,6 +163,9 @@ enum snap_status snapshot_collect(struct snap_builder **out, struct tracer_copy 
 	struct snap_meta *meta = snap_builder_meta(*out);
 	put_process(meta, o);
 	put_memory(meta, o);
+	details_put_arenas(meta);
+	if (o->details)
+		details_put(&details, meta);
 	put_collector(meta);
 	if (has_collected)
 		put_number(meta, "gc_collected", collected);

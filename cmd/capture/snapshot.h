@@ -25,6 +25,7 @@ struct occasion {
 	unsigned generation;   /* forks since the series of the first process */
 	unsigned own_threads;  /* the agent's */
 	bool collect;
+	bool details;
 };
 
 /* Runs Python code, so once is enough. */

@@ -57,6 +57,14 @@ int64_t *trend_series(const struct trend_row *row, int64_t **blocks)
 	return bytes;
 }
 
+bool trend_is_first_of_process(const struct trend_view *view, size_t i)
+{
+	for (size_t k = view->rows[i].place; k != i; k = view->rows[k].next)
+		if (view->rows[k].number == view->rows[i].number)
+			return false;
+	return true;
+}
+
 const char *trend_verdict_name(enum snap_trend_verdict verdict)
 {
 	static const char *const names[] = {
@@ -173,50 +181,71 @@ static bool fill_rows(struct trend_view *view)
 			};
 			if (!trend_path(view, row, &frames))
 				return false;
+			row->blamed = view->frames[row->suspect.blamed];
 			if (set->options->baseline != NULL && is_leak(row))
-				row->accepted = baseline_find(set->options->baseline,
-							      &view->frames[row->suspect.blamed]);
+				row->accepted = baseline_find(set->options->baseline, &row->blamed);
 		}
 	if (view->count > 0)
 		qsort(view->rows, view->count, sizeof *view->rows, compare_rows);
 	return true;
 }
 
-static bool same_text(struct snap_text a, struct snap_text b)
+static int compare_texts(struct snap_text a, struct snap_text b)
 {
-	return a.size == b.size && (a.size == 0 || memcmp(a.bytes, b.bytes, a.size) == 0);
+	size_t common = a.size < b.size ? a.size : b.size;
+	int order = common == 0 ? 0 : memcmp(a.bytes, b.bytes, common);
+	return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
-/* Whether both blame the same line. */
-static bool same_place(struct trend_view *view, const struct trend_row *a, const struct trend_row *b)
+static int compare_lines(const struct trend_row *x, const struct trend_row *y)
 {
-	size_t count;
-	if (!trend_path(view, a, &count))
-		return false;
-	struct snap_frame blamed = view->frames[a->suspect.blamed];
-	if (!trend_path(view, b, &count))
-		return false;
-	const struct snap_frame *other = &view->frames[b->suspect.blamed];
-	return blamed.line == other->line && same_text(blamed.file, other->file);
+	int order = compare_texts(x->blamed.file, y->blamed.file);
+	return order != 0 ? order : (x->blamed.line > y->blamed.line) - (x->blamed.line < y->blamed.line);
 }
 
-/* In how many processes each leak is. */
-static void count_common(struct trend_view *view)
+/* By the line to blame, and as they are ranked. */
+static int compare_places(const void *a, const void *b)
 {
-	for (size_t i = 0; i < view->leaks; i++) {
-		size_t last = SIZE_MAX;
-		view->rows[i].common = 1;
-		for (size_t p = 0; p < view->set->count && view->set->count > 1; p++) {
-			if (p == view->rows[i].number)
-				continue;
-			for (size_t k = 0; k < view->leaks; k++)
-				if (view->rows[k].number == p && last != p &&
-				    same_place(view, &view->rows[i], &view->rows[k])) {
-					last = p;
-					view->rows[i].common++;
-				}
+	const struct trend_row *x = *(struct trend_row *const *)a, *y = *(struct trend_row *const *)b;
+	int order = compare_lines(x, y);
+	return order != 0 ? order : (x > y) - (x < y);
+}
+
+/* Links rows that blame one line; seen[p] is how many rows up to the last one of process p there were. */
+static void link_place(struct trend_view *view, struct trend_row **rows, size_t begin, size_t end, size_t *seen)
+{
+	size_t common = 0;
+	for (size_t i = begin; i < end; i++) {
+		if (is_leak(rows[i]) && seen[rows[i]->number] <= begin) {
+			seen[rows[i]->number] = i + 1;
+			common++;
 		}
+		rows[i]->place = (size_t)(rows[begin] - view->rows);
+		rows[i]->next = i + 1 < end ? (size_t)(rows[i + 1] - view->rows) : SIZE_MAX;
 	}
+	for (size_t i = begin; i < end; i++)
+		rows[i]->common = is_leak(rows[i]) ? common : 0;
+	view->in_all += common == view->set->count;
+	view->in_one += common == 1;
+}
+
+static bool find_places(struct trend_view *view)
+{
+	struct trend_row **rows = malloc((view->count + 1) * sizeof *rows);
+	size_t *seen = calloc(view->set->count + 1, sizeof *seen);
+	bool enough = rows != NULL && seen != NULL;
+	for (size_t i = 0; enough && i < view->count; i++)
+		rows[i] = &view->rows[i];
+	if (enough && view->count > 0)
+		qsort(rows, view->count, sizeof(struct trend_row *), compare_places);
+	for (size_t begin = 0, i = 1; enough && i <= view->count; i++)
+		if (i == view->count || compare_lines(rows[i - 1], rows[i]) != 0) {
+			link_place(view, rows, begin, i, seen);
+			begin = i;
+		}
+	free(rows);
+	free(seen);
+	return enough || fail_out_of_memory();
 }
 
 bool trend_show(struct trend_set *set, size_t *leaks)
@@ -236,8 +265,7 @@ bool trend_show(struct trend_set *set, size_t *leaks)
 		}
 		size_t wanted = set->options->count;
 		view.shown = wanted == 0 || wanted > view.count ? view.count : wanted;
-		count_common(&view);
-		shown = forms[set->options->format](&view);
+		shown = find_places(&view) && forms[set->options->format](&view);
 	}
 	*leaks = view.leaks - view.accepted;
 	free(view.rows);

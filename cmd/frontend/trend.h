@@ -33,6 +33,7 @@ struct trend_process {
 	size_t count, room;
 	double cgroup_limit, sample_period;
 	bool file_times; /* times of some snapshots are those of their files */
+	bool reuse_unseen; /* the capture did not see free lists give a block to another line */
 };
 
 struct trend_set {

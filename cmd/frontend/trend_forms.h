@@ -9,7 +9,11 @@ struct trend_row {
 	size_t number; /* of the process */
 	size_t at;     /* of the suspect in its trend */
 	struct snap_trend_suspect suspect;
-	size_t common; /* processes that leak at the same path */
+	struct snap_frame blamed;
+	/* Rows that blame the same line, of all processes: */
+	size_t place;  /* the first of them */
+	size_t next;   /* the one behind this one, or SIZE_MAX */
+	size_t common; /* processes in which it leaks */
 	const struct baseline_entry *accepted; /* or NULL */
 };
 
@@ -23,6 +27,7 @@ struct trend_view {
 	struct trend_row *rows; /* ranked */
 	size_t count, shown;
 	size_t leaks, accepted;
+	size_t in_all, in_one; /* lines that leak in all processes, and in one */
 	struct snap_frame *frames; /* of trend_path and trend_traceback */
 	size_t room;
 };
@@ -33,6 +38,8 @@ bool trend_traceback(struct trend_view *view, const struct trend_row *row, size_
 /* Bytes and blocks of a row, for each snapshot; free the first when done. NULL when there is no memory. */
 int64_t *trend_series(const struct trend_row *row, int64_t **blocks);
 
+/* Whether no row of its process before it blames the same line. */
+bool trend_is_first_of_process(const struct trend_view *view, size_t i);
 const char *trend_verdict_name(enum snap_trend_verdict verdict);
 const struct trend_moment *trend_moment(const struct trend_process *process, size_t i);
 struct trend_ends trend_rss(const struct trend_process *process);

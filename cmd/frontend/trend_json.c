@@ -103,6 +103,28 @@ static void put_numbers(struct json *json, const char *key, const int64_t *numbe
 	json_close(json, ']');
 }
 
+/* What each process says of the line, by its first row there. */
+static void put_place(struct json *json, const struct trend_view *view, const struct trend_row *row)
+{
+	put_integer(json, "place", (int64_t)row->place + 1);
+	json_key(json, "in_processes");
+	json_open(json, '[');
+	for (size_t i = row->place; i != SIZE_MAX; i = view->rows[i].next) {
+		const struct trend_row *other = &view->rows[i];
+		if (!trend_is_first_of_process(view, i))
+			continue;
+		json_open(json, '{');
+		put_integer(json, "process", (int64_t)other->number);
+		put_integer(json, "rank", (int64_t)i + 1);
+		put_text(json, "verdict", trend_verdict_name(other->suspect.verdict));
+		put_real(json, "rate_bytes_per_hour", other->suspect.bytes_per_hour.slope);
+		put_real(json, "bytes_per_count", other->suspect.bytes_per_count.slope);
+		put_integer(json, "growth_bytes", other->suspect.growth_bytes);
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
 static void put_values(struct json *json, const struct trend_view *view, const struct trend_row *row)
 {
 	const struct snap_trend_suspect *s = &row->suspect;
@@ -143,6 +165,7 @@ static void put_values(struct json *json, const struct trend_view *view, const s
 	if (view->set->count > 1) {
 		put_integer(json, "process", (int64_t)row->number);
 		put_integer(json, "processes", (int64_t)row->common);
+		put_place(json, view, row);
 	}
 	if (row->accepted != NULL) {
 		json_key(json, "accepted");
@@ -191,6 +214,8 @@ bool trend_json(struct trend_view *view)
 		put_process(&json, &set->processes[0], set->options);
 	} else {
 		put_integer(&json, "leaks", (int64_t)view->leaks);
+		put_integer(&json, "leaks_in_all", (int64_t)view->in_all);
+		put_integer(&json, "leaks_in_one", (int64_t)view->in_one);
 		json_key(&json, "processes");
 		json_open(&json, '[');
 		for (size_t p = 0; p < set->count; p++) {

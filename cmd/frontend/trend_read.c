@@ -90,6 +90,13 @@ static struct trend_moment read_moment(const struct snap_meta *meta, const char 
 	return m;
 }
 
+static bool misses_reuse(const struct snap_meta *meta)
+{
+	const char *mode = snap_meta_get(meta, "capture.mode"), *lists = snap_meta_get(meta, "capture.freelists");
+	return mode != NULL && (strcmp(mode, "exact") == 0 || strcmp(mode, "sampled") == 0) && lists != NULL &&
+	       strcmp(lists, "none") == 0;
+}
+
 static bool add_moment(struct trend_process *p, const struct trend_moment *m)
 {
 	if (p->count == p->room) {
@@ -130,6 +137,7 @@ static bool add(struct trend_set *set, struct snap_snapshot *snapshot, const cha
 	double limit = number_in(meta, "cgroup_limit_bytes"), period = period_of(snapshot);
 	p->cgroup_limit = limit > 0 ? limit : p->cgroup_limit;
 	p->sample_period = period > p->sample_period ? period : p->sample_period;
+	p->reuse_unseen = p->reuse_unseen || misses_reuse(meta);
 	p->file_times = p->file_times || snap_meta_get(meta, "time_source") != NULL;
 	if (set->options->per != NULL && !isfinite(m.counter)) {
 		const char *value = snap_meta_get(meta, set->options->per);

@@ -11,7 +11,7 @@
 #include "text.h"
 #include "trend_forms.h"
 
-enum { LABEL = 10, SPARKS = 24, FAMILY_ROWS = 4, FAMILY_HEAD = 40 };
+enum { LABEL = 10, SPARKS = 24, FAMILY_ROWS = 4, FAMILY_HEAD = 40, PROCESS_ROWS = 6 };
 
 static void put_label(const char *label)
 {
@@ -158,6 +158,10 @@ static void put_warnings(const struct trend_process *p, const struct snap_trend_
 	if (!sum->has_time)
 		printf("%snote: the times are not known, so there are no rates%s\n", terminal_style(STYLE_WARNING),
 		       terminal_plain());
+	if (p->reuse_unseen)
+		printf("%snote: what a free list gives again counts for the line that had it first: lists,\n"
+		       "tuples, floats and dicts that leak may show at a line that makes temporary ones%s\n",
+		       terminal_style(STYLE_DIM), terminal_plain());
 	if (p->sample_period > 0)
 		printf("%snote: the values are estimates from samples; " TEXT_PLUS_MINUS
 		       " holds in 95 of 100 cases or more%s\n", terminal_style(STYLE_DIM),
@@ -259,13 +263,26 @@ static size_t head_of(const struct trend_view *view, size_t i)
 	return i;
 }
 
+/* Whether no row of another process before it blames the same line, and stands for this one. */
+static bool is_of_its_own(const struct trend_view *view, size_t i)
+{
+	return view->rows[view->rows[i].place].number == view->rows[i].number;
+}
+
+/* The first of a family stands for the others, if it is shown. */
+static bool is_shown(const struct trend_view *view, size_t i)
+{
+	size_t head = head_of(view, i);
+	return is_of_its_own(view, i) && (head == i || !is_of_its_own(view, head));
+}
+
 /* The others of a family, a line each. */
 static bool put_family(struct trend_view *view, size_t head)
 {
 	size_t more = 0, count;
 	for (size_t i = head + 1; i < view->leaks; i++) {
 		char size[NUMBER_SIZE];
-		if (head_of(view, i) != head || ++more > FAMILY_ROWS)
+		if (head_of(view, i) != head || !is_of_its_own(view, i) || ++more > FAMILY_ROWS)
 			continue;
 		if (!trend_path(view, &view->rows[i], &count))
 			return false;
@@ -281,23 +298,68 @@ static bool put_family(struct trend_view *view, size_t head)
 	return true;
 }
 
+/* How fast a row grows, by what its process knows. */
+static void put_pace(const struct trend_view *view, const struct trend_row *row)
+{
+	const struct snap_trend_suspect *s = &row->suspect;
+	char text[NUMBER_SIZE];
+	if (view->set->options->per != NULL)
+		printf("%s each", number_size(text, s->bytes_per_count.slope, true));
+	else if (snap_trend_summary(row->process->trend).has_time)
+		printf("%s/h", number_size(text, s->bytes_per_hour.slope, true));
+	else
+		fputs(number_size(text, (double)s->growth_bytes, true), stdout);
+}
+
+static void put_process(const struct trend_process *p)
+{
+	fputs("process ", stdout);
+	put_text(p->pid != NULL ? p->pid : "?", 10);
+	if (p->host != NULL) {
+		fputs(" on ", stdout);
+		put_text(p->host, terminal_width() / 5);
+	}
+}
+
+/* In how many processes the line leaks, and how fast in each. */
+static void put_processes(const struct trend_view *view, const struct trend_row *row)
+{
+	const char *dim = terminal_style(STYLE_DIM), *plain = terminal_plain();
+	size_t all = view->set->count, told = 0, more = 0;
+	printf("%*s", FRAME_INDENT, "");
+	if (row->common == 1)
+		printf("%sonly%s in ", terminal_style(STYLE_BOLD), plain);
+	if (row->common > 1) {
+		printf("in %zu of %zu processes:", row->common, all);
+	} else {
+		put_process(row->process);
+		printf(" of %zu", all);
+	}
+	putchar('\n');
+	for (size_t i = row->place; i != SIZE_MAX; i = view->rows[i].next) {
+		const struct trend_row *other = &view->rows[i];
+		if (!trend_is_first_of_process(view, i) || (row->common <= 1 && other == row))
+			continue;
+		if (++told > PROCESS_ROWS) {
+			more++;
+			continue;
+		}
+		printf("%*s%s%s%s, ", 2 * FRAME_INDENT, "", dim, trend_verdict_name(other->suspect.verdict), plain);
+		put_pace(view, other);
+		printf("  %s", dim);
+		put_process(other->process);
+		puts(plain);
+	}
+	if (more > 0)
+		printf("%*s%s" TEXT_ELLIPSIS " %zu more%s\n", 2 * FRAME_INDENT, "", dim, more, plain);
+}
+
 /* What other processes and the baseline say of this one. */
 static void put_relations(const struct trend_view *view, const struct trend_row *row)
 {
-	const char *dim = terminal_style(STYLE_DIM), *plain = terminal_plain();
-	if (view->set->count > 1) {
-		printf("%*s%sin process ", FRAME_INDENT, "", dim);
-		put_text(row->process->pid != NULL ? row->process->pid : "?", 20);
-		if (row->process->host != NULL) {
-			fputs(" on ", stdout);
-			put_text(row->process->host, 30);
-		}
-		if (row->common == 1)
-			fputs(" and in no other", stdout);
-		else if (row->common > 1)
-			printf(", leaks in %zu of %zu processes", row->common, view->set->count);
-		puts(plain);
-	}
+	const char *plain = terminal_plain();
+	if (view->set->count > 1)
+		put_processes(view, row);
 	if (row->accepted != NULL) {
 		printf("%*s%saccepted until ", FRAME_INDENT, "",
 		       terminal_style(row->accepted->expired ? STYLE_WARNING : STYLE_DIM));
@@ -360,7 +422,7 @@ bool trend_table(struct trend_view *view)
 					 : "No leak. What grew or swung most:\n");
 	size_t shown = 0, left = 0, wanted = set->options->count;
 	for (size_t i = 0; i < view->count; i++) {
-		if (head_of(view, i) != i)
+		if (!is_shown(view, i))
 			continue;
 		if (wanted > 0 && shown >= wanted) {
 			left++;

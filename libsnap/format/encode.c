@@ -645,8 +645,7 @@ static void encode_frequent(struct snap_encoder *e, const struct snap_member *m)
 	if (e->frequent_count > 0)
 		memset(e->code_of, 0, sizeof e->code_of);
 	e->frequent_count = 0;
-	/* Codes make a file smaller, and a stream slower. */
-	if (e->level == 0 || count - m->first_site < SNAP_FREQUENT_SITES || e->status < 0)
+	if (count - m->first_site < SNAP_FREQUENT_SITES || e->status < 0)
 		return;
 	struct frequent *all = calloc(SNAP_FREQUENT_BELOW, sizeof *all);
 	if (all == NULL) {

@@ -144,8 +144,10 @@ double snap_trend_drawdown(const double *y, size_t n, size_t *falls);
 
 /* --- blame --- */
 
-/* From this score on it is a leak. */
-#define TREND_LEAK_SCORE 0.28
+/* From this score on it is a leak. Of few points two steps explain many a curve, so scores are lower. */
+#define TREND_LEAK_SCORE     0.28
+#define TREND_LEAK_SCORE_FEW 0.2
+enum { TREND_FEW_POINTS = 8 };
 
 struct snap_trend_pick {
 	uint32_t node;  /* SNAP_NONE: all rows through `frame` */
@@ -172,6 +174,7 @@ struct snap_trend_blame {
 	const struct snap_trend_shapes *shapes;
 	double sample_period;
 	double heap;                   /* mean bytes, without the tracer's */
+	double threshold;              /* of scores */
 	uint32_t *row_pick;            /* which pick a row belongs to, or SNAP_NONE */
 	struct snap_trend_picks picks; /* leaks first, ranked */
 	struct snap_trend_curves curves; /* of the picks */

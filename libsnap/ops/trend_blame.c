@@ -141,7 +141,7 @@ static uint32_t tighten(const struct cut *c, uint32_t v, bool leak)
 	for (;;) {
 		uint32_t caller = main_caller(c, v);
 		if (caller == SNAP_NONE || !is_shared(c, v, caller) ||
-		    (leak && score(c, caller) < TREND_LEAK_SCORE))
+		    (leak && score(c, caller) < c->b->threshold))
 			return v;
 		v = caller;
 	}
@@ -185,7 +185,7 @@ static enum snap_status cut_leaks(struct cut *c, struct snap_error *err)
 	memset(below, 0, c->nodes * sizeof *below);
 	for (size_t v = c->nodes; v-- > 0;) {
 		double here = 0;
-		if (score(c, (uint32_t)v) >= TREND_LEAK_SCORE && growth(c, (uint32_t)v) > 0)
+		if (score(c, (uint32_t)v) >= c->b->threshold && growth(c, (uint32_t)v) > 0)
 			here = score(c, (uint32_t)v) * growth(c, (uint32_t)v);
 		c->keep[v] = here > 0 && PREFERENCE * here >= below[v];
 		kept[v] = c->keep[v] ? here : below[v];
@@ -357,8 +357,14 @@ static enum snap_status rank(struct snap_trend_blame *b, struct snap_error *err)
 	uint32_t *number = malloc((count + 1) * sizeof *number);
 	if (number == NULL)
 		return out_of_memory(err);
-	for (size_t p = 0; p < count; p++)
+	for (size_t p = 0; p < count; p++) {
 		b->picks.at[p].family = p; /* where it was */
+		b->picks.at[p].growth = 0;
+	}
+	/* Of the rows that are left to each: those of a common frame may be other picks'. */
+	for (uint32_t row = 0; row < rows; row++)
+		if (b->row_pick[row] != SNAP_NONE)
+			b->picks.at[b->row_pick[row]].growth += snap_trend_row_growth(b, row);
 	if (count > 0)
 		qsort(b->picks.at, count, sizeof *b->picks.at, compare_picks);
 	memset(number, 0xff, count * sizeof *number);
@@ -399,6 +405,7 @@ static void find_families(struct snap_trend_blame *b)
 enum snap_status snap_trend_blame(struct snap_trend_blame *b, struct snap_error *err)
 {
 	size_t rows = b->table->row_end.count;
+	b->threshold = b->clock->n < TREND_FEW_POINTS ? TREND_LEAK_SCORE_FEW : TREND_LEAK_SCORE;
 	b->row_pick = malloc((rows + 1) * sizeof *b->row_pick);
 	if (b->row_pick == NULL)
 		return out_of_memory(err);

@@ -39,11 +39,9 @@ struct snap_trend_shapes {
 /* The part of the growth that a line must make beside a warm-up. */
 #define MIXED_MOST 0.5
 
-/* With few points a fall is a large part of what is known; with more, leaks may have some of noise or work. */
-#define FALLS_WEIGHT_FEW 4
-#define FALLS_WEIGHT     2
-#define FALLS_ALLOWED    .4
-enum { FALLS_POINTS_FEW = 8 };
+/* A fall by more than this part of the range speaks against a leak, and the more the fewer points there are. */
+#define FALLS_WEIGHT  300 /* by the squared number of points */
+#define FALLS_ALLOWED .2
 
 /* Growth that stops before the end speaks against a leak; with few points that may be chance. */
 #define STOPS_WEIGHT 1.5
@@ -406,7 +404,7 @@ static struct features look_at(const struct snap_trend_shapes *s, const double *
 		f.stops = fmin(f.stops, stops(y, s->clock->second, n));
 	size_t count;
 	double fall = snap_trend_drawdown(y, n, &count);
-	f.falls = n < FALLS_POINTS_FEW ? FALLS_WEIGHT_FEW * fall : FALLS_WEIGHT * fmax(fall - FALLS_ALLOWED, 0);
+	f.falls = FALLS_WEIGHT / points / points * fmax(fall - FALLS_ALLOWED, 0);
 	f.early = earlier_than(y, s->clock->u, n);
 	if (s->clock->has_second)
 		f.early = fmin(f.early, earlier_than(y, s->clock->second, n));

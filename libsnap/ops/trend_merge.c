@@ -193,7 +193,7 @@ static bool is_one(const struct merge *m, uint32_t k, const struct through_list 
 			rest[at] -= part[at];
 	}
 	if (parts < PARTS_MIN || whole <= 0 || parts_growth > SHARE_HIGH * whole ||
-	    m->fits[k].score < TREND_LEAK_SCORE)
+	    m->fits[k].score < m->b->threshold)
 		return false;
 	/* Parts that are too small to be picks go with it, if they are alike. */
 	if (parts_growth < SHARE_LOW * whole && snap_trend_distance(rest, curve, m->n) > ALIKE)
@@ -279,7 +279,7 @@ static enum snap_status merge_parts(struct merge *m, const struct through_list *
 		}
 		status = take_rows(m, pick_of_frame(m, k, parts), merged, as, err);
 	}
-	/* What was merged is gone: it has no growth of its own, and ranking drops it. */
+	/* What was merged is gone: it has no rows of its own, and ranking drops it. */
 	for (size_t p = 0; p < before; p++)
 		if (merged[p] != SNAP_NONE)
 			m->b->picks.at[p].growth = 0;

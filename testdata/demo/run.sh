@@ -1,5 +1,5 @@
 #!/bin/sh
-# The demo: runs the shop under tracemalloc, sends it customers, and then finds its leak with the tools in BIN.
+# The demo: runs the shop under snaprun, sends it customers, and then finds its leak with the tools in BIN.
 # usage: run.sh BIN OUT     (from the repository root; PYTHON names the interpreter, default python3)
 set -eu
 
@@ -39,7 +39,7 @@ run() {
 }
 
 mkdir -p "$out"
-rm -f "$out"/*.pickle "$out"/*.snap "$socket"
+rm -rf "$out"/*.snap "$out/snaps" "$socket"
 
 B=$(word "$bin")
 O=$(word "$out")
@@ -47,17 +47,17 @@ D=$(word "$demo")
 P=$(word "$python")
 
 # -B keeps compiled files out of the source tree.
-serve="$P -B $D/service.py --socket $O/shop.sock --trace 25 --snapshots $O"
+serve="$B/snaprun --mode exact -o $O/snaps -t 25 -n 5 -- $P -B $D/service.py --socket $O/shop.sock"
 printf '$ %s &\n' "$serve"
 eval "exec $serve" &
 service=$!
-run "$P -B $D/traffic.py --socket $O/shop.sock --requests 400 before during-1 during-2 during-3 after"
+run "$P -B $D/traffic.py --socket $O/shop.sock --requests 400 --snapshots 5 --snaptake $B/snaptake --pid $service"
 stop_service
 
-run "$B/snapcat -o $O/before.snap $O/before.pickle"
-run "$B/snapcat -o $O/after.snap $O/after.pickle"
-run "$B/snapcat -o $O/service.snap $O/before.pickle $O/during-1.pickle $O/during-2.pickle $O/during-3.pickle $O/after.pickle"
-run "ls -l $O/*.pickle $O/*.snap"
+run "$B/snapcat -o $O/service.snap $O/snaps/*.snap"
+run "$B/snapcat -o $O/before.snap $O/service.snap@1"
+run "$B/snapcat -o $O/after.snap $O/service.snap@-1"
+run "ls -l $O/snaps $O/*.snap"
 run "$B/snapinfo $O/after.snap"
 run "$B/snapdiff $O/before.snap $O/after.snap | $B/snaptop -g traceback 1"
 run "$B/snapdiff $O/before.snap $O/after.snap | $B/snaptop 25"

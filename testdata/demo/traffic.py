@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Customers of the shop: sends requests over the service's socket and asks for snapshots on the way."""
+"""Customers of the shop: sends requests over the service's socket and has snaptake take snapshots on the way."""
 
 import argparse
 import itertools
 import json
 import random
 import socket
+import subprocess
 import sys
 import time
 import uuid
@@ -86,18 +87,21 @@ def main():
     parser.add_argument("--socket", required=True, help="the service's socket")
     parser.add_argument("--requests", type=int, default=500, help="requests before each snapshot (default: 500)")
     parser.add_argument("--connections", type=int, default=3, help="customers who shop at once (default: 3)")
-    parser.add_argument("snapshots", nargs="*", metavar="NAME", help="snapshots to ask for, in this order")
+    parser.add_argument("--snaptake", default="snaptake", help="the tool (default: the one on the PATH)")
+    parser.add_argument("--pid", help="process to take snapshots of")
+    parser.add_argument("--snapshots", type=int, default=1, metavar="N", help="how many (default: 1)")
     options = parser.parse_args()
     dice = random.Random(11)
     customers = itertools.cycle([Customer(options.socket) for _ in range(options.connections)])
     stream = visits(dice, articles_on_offer())
     served = 0
-    for name in options.snapshots or [None]:
+    for _ in range(options.snapshots):
         for visit in itertools.islice(stream, options.requests):
             next(customers).ask(*visit)
         served += options.requests
-        if name:
-            print("%6d requests  %s" % (served, next(customers).ask("POST", "/admin/snapshot", body={"name": name})["file"]))
+        if options.pid:
+            path = subprocess.run([options.snaptake, options.pid], check=True, stdout=subprocess.PIPE).stdout.decode()
+            print("%6d requests  %s" % (served, path.rstrip("\n")))
 
 
 if __name__ == "__main__":

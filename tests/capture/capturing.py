@@ -38,7 +38,9 @@ class CaptureCase(ToolCase):
     def setUp(self):
         super().setUp()
         self.snaps = self.folder / "snaps"
-        self.clean = {"PYTHONPATH": None, "PYTHONTRACEMALLOC": None, "PYTHONSTARTUP": None, **sanitizer()}
+        # The machine's own container may be full.
+        self.clean = {"PYTHONPATH": None, "PYTHONTRACEMALLOC": None, "PYTHONSTARTUP": None,
+                      "SNAP_CGROUP_ROOT": str(self.folder / "no-groups"), **sanitizer()}
 
     def write(self, text, name="program.py"):
         path = self.folder / name
@@ -59,8 +61,9 @@ class CaptureCase(ToolCase):
     def begin(self, program, *arguments, options=(), command=None, **more):
         """Runs a program and leaves it running; its output is read from .stdout."""
         more.setdefault("stderr", subprocess.PIPE)
+        more.setdefault("stdin", subprocess.DEVNULL)
         process = subprocess.Popen(self.command(program, *arguments, options=options, command=command),
-                                   cwd=self.folder, env=environment(**self.clean), stdin=subprocess.DEVNULL,
+                                   cwd=self.folder, env=environment(**self.clean),
                                    stdout=subprocess.PIPE, text=True, bufsize=1, **more)
         self.addCleanup(self.end, process)
         return process
@@ -70,7 +73,16 @@ class CaptureCase(ToolCase):
             process.kill()
         process.communicate()
 
+    def ready(self, process):
+        self.assertEqual(process.stdout.readline(), "ready\n", process.poll())
+
+    def triggers(self, paths):
+        return [self.meta(path)["capture.trigger"] for path in paths]
+
     def finish(self, process, status=0, err=""):
+        if process.stdin is not None:
+            process.stdin.close()
+            process.stdin = None
         process.stdout.read()
         said = process.stderr.read()
         self.assertEqual((process.wait(PATIENCE), said), (status, err))
@@ -137,4 +149,4 @@ def for_each_python(*cases):
     return made
 
 
-__all__ = ["AGENT", "BIN", "CaptureCase", "ROOT", "SANITIZED", "environment", "for_each_python", "pythons", "signal", "snapdump"]
+__all__ = ["AGENT", "BIN", "CaptureCase", "PATIENCE", "ROOT", "SANITIZED", "environment", "for_each_python", "pythons", "signal", "snapdump"]

@@ -7,7 +7,7 @@ import pickle
 import re
 import time
 
-from capturing import CaptureCase, for_each_python, pythons, snapdump  # noqa: F401
+from capturing import SANITIZED, CaptureCase, for_each_python, pythons, snapdump  # noqa: F401
 
 # The three on the marked line follow each other at once; what they make themselves stands on that line.
 # The first time they drive out of Python's caches of attributes what nothing else holds any more.
@@ -123,6 +123,44 @@ class Content:
         traced, total = int(meta["traced_bytes"]), self.read(path).totals[1]
         self.assertLess(abs(traced - total), 50000)
         self.assertGreaterEqual(int(meta["traced_peak_bytes"]), traced)
+
+    def test_figures_of_the_allocators(self):
+        """Memory that grew and is not Python's any more can be told from a leak in Python."""
+        program = """
+            import snapcapture, sys
+            kept = [[bytearray(n % 1000)] for n in range(100000)]
+            snapcapture.snapshot()
+            if len(sys.argv) > 1:
+                last = bytearray(1000)
+                kept = None
+        """
+        self.capture(program, "all", options=["--details"])
+        full, empty = map(self.meta, self.only_series())
+        if not SANITIZED and "malloc.heap_bytes" in full:
+            self.assertGreater(int(full["malloc.heap_bytes"]), 30 << 20)
+            self.assertLess(int(full["malloc.free_bytes"]), 15 << 20)
+            self.assertGreater(int(empty["malloc.free_bytes"]), 20 << 20)
+            self.assertGreaterEqual(int(empty["malloc.heap_bytes"]), int(empty["malloc.free_bytes"]))
+        elif not SANITIZED:
+            print(f"not run: {self.id()}: this C library does not count")
+        self.assertGreater(int(full["python.blocks"]) - int(empty["python.blocks"]), 190000)
+        # Lists and small bytearrays: more than 100 bytes for each pair of them.
+        self.assertGreater(int(full["python.arena_bytes"]), 10 << 20)
+        self.assertLess(int(empty["python.arena_bytes"]), int(full["python.arena_bytes"]))
+        for meta in (full, empty):
+            self.assertGreaterEqual(int(meta["rss_peak_bytes"]), int(meta["rss_bytes"]))
+            self.assertLess(int(meta["rss_anon_bytes"]), int(meta["rss_bytes"]))
+            self.assertIn("swap_bytes", meta)
+            self.assertLessEqual(int(meta["pss_bytes"]), int(meta["rss_bytes"]) * 1.2)
+        for line in ("malloc.heap_bytes", "python.arena_bytes", "pss_bytes"):
+            if line in full:
+                self.assertIn(line.encode(), self.expect("snapinfo", self.only_series()[0]))
+        for path in self.only_series():
+            path.unlink()
+        self.capture(program)
+        plain = self.meta(self.only_series()[0])
+        self.assertIn("python.arena_bytes", plain)
+        self.assertFalse(plain.keys() & {"pss_bytes", "malloc.heap_bytes", "python.blocks"})
 
     def test_garbage_is_collected_where_asked(self):
         program = """

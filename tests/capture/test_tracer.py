@@ -2,14 +2,12 @@
 expected of it, and nothing a program does with its memory makes the tracer lose count."""
 
 import collections
-import json
 import math
 import os
 import pathlib
 import pickle
 import shutil
 import subprocess
-import sys
 
 from capturing import AGENT, CaptureCase, for_each_python
 
@@ -105,8 +103,6 @@ class Exact:
         self.assertEqual((meta["capture.mode"], meta["capture.self_check"], meta["capture.lost_blocks"]),
                          ("exact", "ok", "0"))
         self.assertEqual(int(meta["traced_bytes"]), member.totals[1])
-        if os.environ.get("SHOW"):
-            print((expected - found).most_common(8), (found - expected).most_common(8))
         blocks = sum(expected.values())
         self.assertGreater(blocks, 60000)
         return blocks, max(sum((expected - found).values()), sum((found - expected).values())), meta["capture.freelists"]
@@ -121,4 +117,357 @@ class Exact:
             self.assertLess(differ, blocks / 20)
 
 
-globals().update(for_each_python(Exact))
+
+
+class Traced:
+    """What becomes of blocks in all ways that a program deals with them."""
+
+    def check(self, meta):
+        """The tracer has counted along the way what its sites come to."""
+        self.assertEqual((meta["capture.self_check"], meta["capture.lost_blocks"]), ("ok", "0"))
+
+    def rows_of(self, path, name):
+        """[(line, function, domain, size, blocks), …] of blocks whose newest frame is in a file."""
+        return [(frames[0][1], frames[0][2].decode(), domain, size, values[0])
+                for frames, _, domain, size, values in self.read(path).rows() if frames[0][0].decode().endswith(name)]
+
+    def version(self):
+        done = subprocess.run([self.python, "-c", "import sys; print(sys.version_info[1])"], capture_output=True)
+        return int(done.stdout)
+
+    def test_functions(self):
+        self.capture("""
+            class Shop:
+                def sell(self):
+                    return [bytearray(70001) for _ in range(3)]
+            def serve():
+                yield bytearray(70002)
+            kept = [Shop().sell(), list(serve()), (lambda: bytearray(70003))(), bytearray(70004)]
+        """)
+        found = {size: (line, function) for line, function, _, size, _ in self.rows_of(self.only_series()[0], "program.py")
+                 if size > 70000}
+        inner = {True: "Shop.sell", False: "sell"}[self.version() >= 11]
+        if self.version() < 12:  # later there is no function in it any more
+            inner = {True: f"{inner}.<locals>.<listcomp>", False: "<listcomp>"}[self.version() >= 11]
+        self.assertEqual(found, {70002: (4, inner), 70003: (6, "serve"), 70004: (7, "<lambda>"), 70005: (7, "<module>")})
+
+    def test_code_that_dies(self):
+        """Another code object gets its address, and its blocks are not taken for the first one's."""
+        self.capture("""
+            kept = []
+            def run(number):
+                text = "\\n" * number + "def f%d(): return bytearray(100000 + %d)\\nkept.append(f%d())" % ((number,) * 3)
+                exec(compile(text, "made%d.py" % number, "exec"), {"kept": kept})
+            for number in range(1, 400):
+                run(number)
+        """)
+        path, = self.only_series()
+        found = [(frames[0], size, values[0]) for frames, _, _, size, values in self.read(path).rows() if size > 100000]
+        expected = [((b"made%d.py" % n, n + 1, b"f%d" % n), 100001 + n, 1) for n in range(1, 400)]
+        self.assertEqual(sorted(found, key=lambda row: row[1]), expected)
+        self.check(self.meta(path))
+
+    def test_sites_that_are_dead_go(self):
+        """Memory follows what lives."""
+        program = """
+            import sys, snapcapture
+            def recurse(way):
+                if way > 1:
+                    return recurse(way // 2) if way % 2 else recurse(way // 2)
+                return bytearray(10)
+            for way in range(1 << 15, 1 << 16):
+                recurse(way)
+        """
+        self.capture(program, options=["-t", "30"])
+        meta = self.meta(self.only_series()[0])
+        self.check(meta)
+        self.assertLess(int(meta["tracer_bytes"]), 20 << 20)
+        few = int(meta["tracer_bytes"])
+        self.only_series()[0].unlink()
+        self.capture(program.replace("recurse(way)\n", "kept.append(recurse(way))\n").replace(
+            "import sys", "kept = []; import sys"), options=["-t", "30"])
+        meta = self.meta(self.only_series()[0])
+        self.check(meta)
+        self.assertGreater(int(meta["tracer_bytes"]), few + (4 << 20))
+
+    def test_sampled_takes_little_memory(self):
+        self.capture("kept = [bytearray(100) for _ in range(300000)]", options=["--mode", "sampled"])
+        meta = self.meta(self.only_series()[0])
+        self.check(meta)
+        self.assertEqual((meta["capture.mode"], meta["sample_period_bytes"]), ("sampled", "65536"))
+        self.assertLess(int(meta["tracer_bytes"]), 2 << 20)
+
+    def test_reallocation(self):
+        """The block counts where it was last made larger or smaller, and once."""
+        self.capture("""
+            grown = [bytearray(100) for _ in range(1000)]
+            for b in grown:
+                b.extend(bytes(70000))
+            for b in grown[:500]:
+                del b[20000:]
+            many = []
+            for i in range(100000):
+                many.append(None)
+        """)
+        rows = self.rows_of(self.only_series()[0], "program.py")
+        large = {line: sum(blocks for at, _, _, size, blocks in rows if at == line and size > 10000) for line in range(1, 9)}
+        self.assertEqual([large[line] for line in (2, 4, 6)], [0, 500, 500])
+        self.assertEqual(sum(blocks for at, _, _, size, blocks in rows if at == 9 and size > 800000), 1)
+        self.check(self.meta(self.only_series()[0]))
+
+    def test_threads_with_and_without_the_interpreters_lock(self):
+        for mode in ("exact", "sampled=1K"):
+            self.capture("""
+                import bz2, gc, hashlib, lzma, snapcapture, sys, threading, zlib
+                sys.setswitchinterval(1e-5)
+                kept, failed = [], []
+                def work(number):
+                    try:
+                        mine = []
+                        for i in range(60):
+                            mine.append(zlib.compress(b"x%d" % i * 5000))
+                            bz2.compress(b"y" * 3000)
+                            lzma.compress(b"z" * 300)
+                            mine.append([bytearray(n) for n in range(50)])
+                            if i % 20 == 0:
+                                gc.collect()
+                        kept.append(mine)
+                    except BaseException as error:
+                        failed.append(error)
+                threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+                [t.start() for t in threads]
+                while any(t.is_alive() for t in threads):
+                    assert snapcapture.snapshot() is not None
+                assert not failed, failed
+            """, options=["--mode", mode, "--keep", "2"])
+            for path in self.only_series():
+                self.check(self.meta(path))
+                path.unlink()
+
+    def test_fork(self):
+        self.capture("""
+            import os, sys, threading, zlib
+            kept = [bytearray(50) for _ in range(500)]
+            stop = []
+            def work():
+                while not stop:
+                    zlib.compress(b"x" * 3000)
+            threads = [threading.Thread(target=work, daemon=True) for _ in range(4)]
+            [t.start() for t in threads]
+            for number in range(20):
+                pid = os.fork()
+                if pid == 0:
+                    del kept[:100]
+                    kept += [bytearray(50) for _ in range(300)]
+                    sys.exit(0)
+                assert os.waitpid(pid, 0)[1] == 0
+            stop.append(1)
+        """, env={"PYTHONWARNINGS": "ignore"})
+        series = self.series()
+        self.assertEqual(len(series), 21)
+        for (path,) in series.values():
+            meta = self.meta(path)
+            self.check(meta)
+            data = {line: sum(blocks for at, _, _, size, blocks in self.rows_of(path, "program.py")
+                              if at == line and size == 51) for line in (3, 14)}
+            expected = {3: 400, 14: 300} if meta["capture.fork_generation"] == "1" else {3: 500, 14: 0}
+            self.assertEqual(data, expected)
+
+    def test_start_and_stop(self):
+        (self.folder / "own").mkdir()
+        self.expect(self.python, "-B", self.write("""
+            import ctypes, os, sys, _tracemalloc
+            sys.path.insert(0, os.environ["AGENT"])
+            import snapcapture
+            class Allocator(ctypes.Structure):
+                _fields_ = [(name, ctypes.c_void_p) for name in ("ctx", "malloc", "calloc", "realloc", "free")]
+            def allocators():
+                found = []
+                for domain in range(3):
+                    allocator = Allocator()
+                    ctypes.pythonapi.PyMem_GetAllocator(domain, ctypes.byref(allocator))
+                    found.append(tuple(getattr(allocator, name) for name, _ in Allocator._fields_))
+                return found
+            plain, kept = allocators(), []
+            for n in range(20):
+                before = bytearray(30000)
+                with snapcapture.start("own", mode=["exact", "sampled"][n % 2], period=100):
+                    assert allocators() != plain
+                    kept.append(bytearray(30000 + n))
+                    del before
+                assert allocators() == plain
+            # Below another's hooks they stay, and do nothing.
+            with snapcapture.start("own", mode="exact"):
+                _tracemalloc.start()
+            both = allocators()
+            kept.append(bytearray(40000))
+            with snapcapture.start("own", mode="exact"):
+                assert allocators() == both
+                kept.append(bytearray(50000))
+            _tracemalloc.stop()
+            with snapcapture.start("own", mode="exact"):
+                kept.append(bytearray(60000))
+        """), env={**self.clean, "AGENT": str(AGENT)}, out="")
+        paths = sorted((self.folder / "own").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        self.assertEqual(len(paths), 23)
+        for n, path in enumerate(paths):
+            self.check(self.meta(path))
+            large = sorted(size for _, _, _, size, _ in self.rows_of(path, "program.py") if size >= 30000)
+            self.assertEqual(large, [30001 + n] if n < 20 else {20: [], 21: [50001], 22: [60001]}[n])
+
+    def test_hooks_that_the_program_puts_away(self):
+        result = self.run_tool(*self.command("""
+            import _tracemalloc, snapcapture
+            kept = [bytearray(100) for _ in range(100)]
+            print(snapcapture.snapshot() is not None)
+            _tracemalloc.stop()
+            print(snapcapture.snapshot())
+        """), env={**self.clean, "PYTHONTRACEMALLOC": "1"})
+        self.assertEqual((result.status, result.out), (0, b"True\nNone\n"))
+        self.assertRegex(result.err, r"\Asnapcapture\[\d+\]: the program has put away the tracer's hooks; the program goes on\n\Z")
+
+    def test_memory_of_the_interpreters_debugging_allocators(self):
+        for name in ("malloc", "debug", "malloc_debug", "pymalloc_debug"):
+            self.capture("kept = [bytearray(n) for n in range(3000)]; kept = kept[::2]", env={"PYTHONMALLOC": name})
+            path, = self.only_series()
+            self.check(self.meta(path))
+            self.assertEqual(sum(blocks for *_, size, blocks in self.rows_of(path, "program.py") if size > 600),
+                             sum(1 for n in range(0, 3000, 2) if n + 1 > 600) + 1)
+            path.unlink()
+
+    def test_sampled_totals(self):
+        """Estimates over many seeds are those of what there is."""
+        (self.folder / "own").mkdir()
+        sizes, seeds, period = {33: 4000, 4001: 150, 200001: 6}, 60, 8192
+        self.expect(self.python, "-B", self.write(f"""
+            import os, sys
+            sys.path.insert(0, os.environ["AGENT"])
+            import snapcapture
+            for seed in range(1, {seeds} + 1):
+                os.environ["SNAPRUN_SEED"] = str(seed)
+                with snapcapture.start("own", mode="sampled", period={period}):
+                    kept = []
+                    for n in range(4000):
+                        kept.append(bytearray(32))
+                        if n < 150:
+                            kept.append(bytearray(4000))
+                        if n < 6:
+                            kept.append(bytearray(200000))
+        """), env={**self.clean, "AGENT": str(AGENT)}, out="")
+        sums = collections.Counter()
+        for path in (self.folder / "own").iterdir():
+            for _, _, _, size, blocks in self.rows_of(path, "program.py"):
+                sums[size] += blocks
+        for size, blocks in sizes.items():
+            hit = -math.expm1(-size / period)
+            error = math.sqrt(seeds * blocks * hit * (1 - hit))
+            self.assertLessEqual(abs(sums[size] - seeds * blocks * hit), 4 * error, size)
+
+    def test_seeds_repeat(self):
+        program = self.write("kept = [bytearray(n % 5000) for n in range(20000)]")
+        found = []
+        for seed in ("7", "7", "8"):
+            self.capture(program, options=["--mode", "sampled=16K"], env={"SNAPRUN_SEED": seed, "PYTHONHASHSEED": "1"})
+            path, = self.only_series()
+            found.append([row for row in self.read(path).rows() if row[0][0][0].decode().endswith("program.py")])
+            path.unlink()
+        self.assertNotEqual(found[0], found[2])
+
+    def test_extension(self):
+        """As numpy does it, in a library that is there before, and one that comes later, however it is linked."""
+        if shutil.which("cc") is None:
+            print(f"not run: {self.id()}: there is no C compiler")
+            return
+        self.write("""
+            #include <stdint.h>
+            #include <stddef.h>
+            int PyTraceMalloc_Track(unsigned, uintptr_t, size_t);
+            int PyTraceMalloc_Untrack(unsigned, uintptr_t);
+            int (*volatile track)(unsigned, uintptr_t, size_t) = PyTraceMalloc_Track;
+            int make(unsigned domain, uintptr_t at, size_t size) { return PyTraceMalloc_Track(domain, at, size); }
+            int make_by_pointer(unsigned domain, uintptr_t at, size_t size) { return track(domain, at, size); }
+            int end(unsigned domain, uintptr_t at) { return PyTraceMalloc_Untrack(domain, at); }
+        """, "track.c")
+        for name, flags in (("lazy", ["-Wl,-z,lazy"]), ("now", ["-Wl,-z,now", "-Wl,-z,relro"]), ("late", [])):
+            subprocess.run(["cc", "-shared", "-fPIC", *flags, "-o", f"{name}.so", "track.c"], cwd=self.folder, check=True)
+        (self.folder / "own").mkdir()
+        self.expect(self.python, "-B", self.write("""
+            import ctypes, os, sys
+            sys.path.insert(0, os.environ["AGENT"])
+            def load(name):
+                library = ctypes.CDLL(os.path.abspath(name))
+                for function in (library.make, library.make_by_pointer):
+                    function.argtypes = [ctypes.c_uint, ctypes.c_size_t, ctypes.c_size_t]
+                library.end.argtypes = [ctypes.c_uint, ctypes.c_size_t]
+                return library
+            lazy, now = load("lazy.so"), load("now.so")
+            import snapcapture
+            with snapcapture.start("own", mode="exact"):
+                lazy.make(389047, 0x1000, 1000)
+                now.make(389047, 0x2000, 2000)
+                now.make_by_pointer(389047, 0x2000, 3000)  # again
+                lazy.make(5, 0x2000, 4000)
+                lazy.make(389047, 0x3000, 5000)
+                now.end(389047, 0x3000)
+                now.end(389047, 0x4000)
+                snapcapture.snapshot()
+                late = load("late.so")  # not by an import; known from the next snapshot on
+                snapcapture.snapshot()
+                late.make(389047, 0x5000, 6000)
+                late.end(389047, 0x1000)
+            lazy.make(389047, 0x6000, 1)
+        """), env={**self.clean, "AGENT": str(AGENT)}, out="")
+        first, _, last = sorted((self.folder / "own").iterdir())
+        self.assertEqual(sorted(row[2:4] for row in self.read(first).rows() if row[2]),
+                         [(5, 4000), (389047, 1000), (389047, 3000)])
+        self.assertEqual(sorted(row[2:4] for row in self.read(last).rows() if row[2]),
+                         [(5, 4000), (389047, 3000), (389047, 6000)])
+        self.assertEqual({row[0][0][0] for row in self.read(last).rows() if row[2]}, {os.fsencode(self.folder / "program.py")})
+
+    def test_numpy(self):
+        if subprocess.run([self.python, "-c", "import numpy"], capture_output=True).returncode != 0:
+            print(f"not run: {self.id()}: {self.python} has no numpy")
+            return
+        out = self.capture("""
+            import numpy, snapcapture
+            kept = [numpy.zeros(n, dtype=numpy.uint8) for n in range(1, 3000, 7)]
+            kept += [numpy.ones((n, 11)) * 2 for n in range(1, 200)]
+            kept[0] = numpy.arange(100000)
+            kept[1].resize(4321, refcheck=False)
+            del kept[5:50]
+            snapcapture.snapshot()
+            print(sum(array.nbytes for array in kept))
+        """, out=None)
+        path = self.only_series()[0]
+        rows = [row for row in self.read(path).rows() if row[2] == 389047 and row[0][0][0].decode().endswith("program.py")]
+        self.assertEqual(sum(values[1] for *_, values in rows), int(out))
+        self.check(self.meta(path))
+
+    def test_an_unknown_version_is_traced_by_tracemalloc(self):
+        if shutil.which("cc") is None:
+            print(f"not run: {self.id()}: there is no C compiler")
+            return
+        self.write('const char *Py_GetVersion(void) { return "3.99.0 (main)"; }', "version.c")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", "version.so", "version.c"], cwd=self.folder, check=True)
+        preload = ":".join(filter(None, [self.clean.get("LD_PRELOAD"), str(self.folder / "version.so")]))
+        (self.folder / "own").mkdir()
+        result = self.run_tool(self.python, "-B", self.write("""
+            import ctypes, os, sys
+            sys.path.insert(0, os.environ["AGENT"])
+            version = ctypes.CDLL(None).Py_GetVersion
+            version.restype = ctypes.c_char_p
+            print(version().decode())
+            import snapcapture
+            with snapcapture.start("own"):
+                kept = [bytearray(100) for _ in range(100)]
+        """), env={**self.clean, "AGENT": str(AGENT), "LD_PRELOAD": preload})
+        if result.out != b"3.99.0 (main)\n":
+            print(f"not run: {self.id()}: {self.python} has its functions in itself, and no version can be put before them")
+            return
+        self.assertEqual(result.status, 0, result.err)
+        self.assertRegex(result.err, r"\Asnapcapture\[\d+\]: the frames of this version of Python are unknown, so tracemalloc traces; the program goes on\n\Z")
+        path, = (self.folder / "own").iterdir()
+        self.assertEqual(self.meta(path)["capture.mode"], "tracemalloc")
+
+
+globals().update(for_each_python(Exact, Traced))

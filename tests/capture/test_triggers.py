@@ -9,7 +9,7 @@ import sys
 import time
 import unittest
 
-from capturing import AGENT, CaptureCase, for_each_python
+from capturing import AGENT, PATIENCE, CaptureCase, for_each_python, pythons
 
 WAITS = """
     import sys, time
@@ -22,12 +22,6 @@ LINE_OF_WAITS = 3
 
 
 class Triggers:
-    def ready(self, process):
-        self.assertEqual(process.stdout.readline(), "ready\n", process.poll())
-
-    def triggers(self, paths):
-        return [self.meta(path)["capture.trigger"] for path in paths]
-
     def test_exit(self):
         out = b"done\n"
         self.capture("kept = [bytearray(99) for _ in range(500)]; print('done')", out=out)
@@ -55,6 +49,24 @@ class Triggers:
         self.assertEqual(result.status, 1)
         self.assertRegex(result.err, r"(?s)\ATraceback.*KeyError: 7\n\Z")
         self.assertEqual(self.triggers(self.only_series()), ["exit"])
+
+    def test_top(self):
+        """The table comes behind all that the program says, whatever its end."""
+        for end, status, said in (("print('done', file=sys.stderr)", 0, "done\n"), ("sys.exit(3)", 3, ""),
+                                  ("raise KeyError(7)", 1, "Traceback .*KeyError: 7\n"),
+                                  ("os.kill(os.getpid(), 2); time.sleep(9)", -2, "Traceback .*KeyboardInterrupt\n"),
+                                  ("signal.signal(17, signal.SIG_IGN)", 0, ""), ("os.chdir('/'); os.closerange(3, 90)", 0, ""),
+                                  ("os.close(0); os.close(1)", 0, "")):
+            with self.subTest(end=end):
+                program = f"kept = [bytearray(99) for _ in range(5000)]; import os, signal, sys, time; {end}"
+                result = self.run_tool(*self.command(program, options=["--top", "3"]), env=self.clean)
+                self.assertEqual((result.status, result.out), (status, b""), result.err)
+                self.assertRegex(result.err, rf"\A(?s:{said})(?s:process .*program\.py:1\b.*)\Z")
+        err = self.run_tool(*self.command("kept = bytearray(9); import os\nif os.fork(): os.wait()", options=["--top", "3"]),
+                            env=self.clean).err
+        self.assertEqual(err.count("share"), 1, err)
+        self.capture("kept = bytearray(9)", options=["--top", "0"])
+        self.capture("import os; kept = bytearray(9); os.close(2)", options=["--top", "3"], err="")
 
     def test_ctrl_c(self):
         process = self.begin(WAITS)
@@ -136,6 +148,106 @@ class Triggers:
         self.assertEqual(other.read_bytes(), b"another's")
         other.unlink()
         self.assertEqual([path.name[-11:-5] for path in self.only_series()], ["000001", "000009", "000010"])
+
+    def test_keep_bytes(self):
+        """The first, and as many of the last as fit beside it."""
+        self.capture("""
+            import snapcapture
+            for _ in range(9):
+                snapcapture.snapshot()
+        """)
+        sizes = [path.stat().st_size for path in self.only_series()]
+        for path in self.only_series():
+            path.unlink()
+        room = 4 * max(sizes) + 100
+        self.capture("""
+            import os, snapcapture
+            first = snapcapture.snapshot()
+            other = os.path.join(os.path.dirname(first), "program-20200101T000000Z-1-000002.snap")
+            with open(other, "wb") as file:
+                file.write(bytes(1 << 20))
+            for _ in range(8):
+                snapcapture.snapshot()
+            assert os.path.getsize(other) == 1 << 20
+            os.unlink(other)
+        """, options=["--keep-bytes", str(room)])
+        paths = self.only_series()
+        numbers = [int(path.name[-11:-5]) for path in paths]
+        self.assertEqual(numbers, [1, *range(numbers[1], 11)])
+        sizes = [path.stat().st_size for path in paths]
+        self.assertLessEqual(sum(sizes), room)
+        self.assertGreater(sum(sizes) + 1.5 * max(sizes), room)
+        for path in paths:
+            path.unlink()
+        self.capture("import snapcapture; [snapcapture.snapshot() for _ in range(3)]", options=["--keep-bytes", "1"])
+        self.assertEqual([path.name[-11:-5] for path in self.only_series()], ["000001", "000004"])
+
+    def test_keep_for(self):
+        self.capture("""
+            import os, snapcapture, time
+            paths = [snapcapture.snapshot() for _ in range(5)]
+            for path, days in zip(paths, (30, 8, 6.9, 9, 0)):
+                os.utime(path, (time.time() - 86400 * days,) * 2)
+        """, options=["--keep-for", "7d"])
+        self.assertEqual([path.name[-11:-5] for path in self.only_series()],
+                         ["000001", "000003", "000004", "000005", "000006"])
+
+    def test_signal(self):
+        process = self.begin(WAITS, options=["--signal", "SIGRTMIN+6"])
+        self.ready(process)
+        for count in (1, 2, 3):
+            process.send_signal(signal.SIGRTMIN + 6)
+            self.wait_until(lambda: len(sum(self.series().values(), [])) == count, f"{count} snapshots")
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+        self.assertEqual(self.triggers(self.only_series()), ["signal"] * 3 + ["exit"])
+
+    def test_signal_in_the_children_of_a_fork(self):
+        process = self.begin("""
+            import os, signal, sys, time
+            pid = os.fork()
+            print(os.getpid(), flush=True)
+            if pid == 0:
+                time.sleep(60)
+            os.waitpid(pid, 0)
+        """, options=["--signal", "SIGUSR2"])
+        child = max(int(process.stdout.readline()), int(process.stdout.readline()))
+        self.wait_until(lambda: pathlib.Path(f"/tmp/snaptools-{os.geteuid()}/{child}.sock").exists(), "a socket")
+        os.kill(child, signal.SIGUSR2)
+        self.wait_until(lambda: child in self.series(), "a snapshot")
+        self.assertEqual(list(self.series()), [child])
+        os.kill(child, signal.SIGKILL)
+        self.finish(process)
+
+    def test_signal_that_the_program_listens_to(self):
+        """Set before, its own handler is called as well; set later, it takes our place."""
+        (self.folder / "own").mkdir()
+        program = self.write("""
+            import os, signal, sys, time
+            sys.path.insert(0, os.environ["AGENT"])
+            import snapcapture
+            seen = []
+            signal.signal(signal.SIGUSR1, lambda number, frame: seen.append(number))
+            capture = snapcapture.start("own", signal=signal.SIGUSR1)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            end = time.monotonic() + 20
+            while not os.listdir("own"):
+                assert time.monotonic() < end
+                time.sleep(0.01)
+            assert seen == [signal.SIGUSR1]
+            signal.signal(signal.SIGUSR1, lambda number, frame: seen.append(-1))
+            os.kill(os.getpid(), signal.SIGUSR1)
+            time.sleep(0.5)
+            assert seen[1:] == [-1] and len(os.listdir("own")) == 1, (seen, os.listdir("own"))
+            snapcapture.stop()
+            for number in (9, -1, 1000):
+                try:
+                    snapcapture.start("own", signal=number)
+                    raise SystemExit("no error")
+                except RuntimeError:
+                    pass
+        """)
+        self.expect(self.python, "-B", program, env={**self.clean, "AGENT": str(AGENT)})
 
     def test_a_series_never_takes_the_place_of_another(self):
         self.capture("""
@@ -231,8 +343,128 @@ class Triggers:
         self.assertEqual(self.meta(path)["traceback_limit"], "2")
 
 
+class Watching(CaptureCase):
+    """Of memory, which has nothing to do with the interpreter."""
+
+    python = next(iter(pythons.FOUND.values()))
+
+    def test_rss(self):
+        """Crossed twice, with a fall in between."""
+        process = self.begin("""
+            import mmap, sys, time
+            def fill(megabytes):
+                region = mmap.mmap(-1, megabytes << 20)
+                for offset in range(0, megabytes << 20, 4096):
+                    region[offset] = 1
+                return region
+            print("ready", flush=True)
+            kept = None
+            for line in sys.stdin:
+                if kept:
+                    kept.close()
+                kept = fill(int(line)) if int(line) else None
+        """, options=["--rss-above", "300M"], stdin=subprocess.PIPE)
+        self.ready(process)
+        def say(megabytes):
+            process.stdin.write(f"{megabytes}\n")
+            process.stdin.flush()
+        def wait_for(count):
+            self.wait_until(lambda: len(sum(self.series().values(), [])) == count, f"{count} snapshots")
+        for megabytes, count in ((310, 1), (10, 1), (320, 2), (10, 2)):
+            say(megabytes)
+            wait_for(count)
+            time.sleep(1.6)
+            wait_for(count)
+        self.finish(process)
+        paths = self.only_series()
+        self.assertEqual(self.triggers(paths), ["rss-above", "rss-above", "exit"])
+        self.assertTrue(all(int(self.meta(path)["rss_bytes"]) >= 300 << 20 for path in paths[:2]))
+
+    def test_rss_step(self):
+        process = self.begin("""
+            import sys
+            print("ready", flush=True)
+            kept = []
+            for line in sys.stdin:
+                kept.append(b"x" * (int(line) << 20))
+        """, options=["--rss-step", "50M"], stdin=subprocess.PIPE)
+        self.ready(process)
+        for megabytes, count in ((60, 1), (20, 1), (40, 2), (120, 3)):
+            process.stdin.write(f"{megabytes}\n")
+            process.stdin.flush()
+            self.wait_until(lambda: len(sum(self.series().values(), [])) == count, f"{count} snapshots")
+            time.sleep(1.6)
+        self.finish(process)
+        self.assertEqual(self.triggers(self.only_series()), ["rss-step"] * 3 + ["exit"])
+
+    def test_close_to_the_limit_of_the_container(self):
+        for new in (True, False):
+            with self.subTest(new=new):
+                root = self.folder / f"cgroup-{new}"
+                group = root if new else root / "memory"
+                group.mkdir(parents=True)
+                names = ("memory.max", "memory.current", "\ninactive_file ") if new else (
+                    "memory.limit_in_bytes", "memory.usage_in_bytes", "\ntotal_inactive_file ")
+                def use(used, cache):
+                    (group / "memory.stat").write_text(f"anon 1{names[2]}{cache}\nslab 0\n")
+                    temporary = root / "new"
+                    temporary.write_text(f"{used}\n")
+                    temporary.rename(group / names[1])
+                (group / names[0]).write_text("1000000\n")
+                use(500000, 0)
+                self.clean["SNAP_CGROUP_ROOT"] = str(root)
+                if not new and not any(":memory:" in line for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines()):
+                    print(f"not run: {self.id()}: this system has no memory controller of version 1")
+                    continue
+                process = self.begin(WAITS)
+                self.ready(process)
+                count = 0
+                for used, cache, fires in ((950000, 100000, False), (950000, 20000, True), (890000, 0, False),
+                                           (960000, 0, False), (840000, 0, False), (960000, 0, True)):
+                    use(used, cache)
+                    count += fires
+                    self.wait_until(lambda: len(sum(self.series().values(), [])) == count, f"{count} snapshots")
+                    time.sleep(1.6)
+                    self.assertEqual(len(self.only_series()) if count else 0, count)
+                process.send_signal(signal.SIGINT)
+                process.wait(30)
+                paths = self.only_series()
+                self.assertEqual(self.triggers(paths), ["limit", "limit", "exit"])
+                self.assertEqual(self.meta(paths[0])["cgroup_limit_bytes"], "1000000")
+                [path.unlink() for path in paths]
+                process = self.begin(WAITS, options=["--ignore-limit"])
+                self.ready(process)
+                use(500000, 0)
+                time.sleep(1.2)
+                use(990000, 0)
+                time.sleep(1.6)
+                self.assertEqual(self.series(), {})
+                process.kill()
+
+
 class Launcher(CaptureCase):
     """snaprun itself."""
+
+    python = next(iter(pythons.FOUND.values()))
+
+    def test_top_is_not_waited_for_for_ever(self):
+        """Nobody reads what it prints."""
+        read, write = os.pipe()
+        try:
+            os.set_blocking(write, False)
+            try:
+                while os.write(write, bytes(4096)):
+                    pass
+            except BlockingIOError:
+                pass
+            os.set_blocking(write, True)
+            began = time.monotonic()
+            process = self.begin("kept = bytearray(999)", options=["--top", "3"], stderr=write)
+            self.assertEqual(process.wait(PATIENCE), 0)
+            self.assertGreater(time.monotonic() - began, 9)
+        finally:
+            os.close(read)
+            os.close(write)
 
     def test_what_cannot_be_run(self):
         self.capture(None, command=["./nothing"], status=127, err="snaprun: ./nothing: cannot run it: No such file or directory\n")
@@ -244,6 +476,9 @@ class Launcher(CaptureCase):
         self.expect_failure("snaprun", "-o", "x", err="snaprun: a command is needed; .*")
         self.expect_failure("snaprun", "-o", "x", "--every", "0", "true", err="snaprun: --every is a time such as 30s, .*")
         self.expect_failure("snaprun", "-o", "x", "--keep", "1", "true", err="snaprun: --keep is a number from 2 .*")
+        self.expect_failure("snaprun", "-o", "x", "--keep-bytes", "0", "true", err="snaprun: sizes are larger than 0, not '0'; .*")
+        for name in ("9", "SIGKILL", "SIGRTMIN", "SIGRTMIN+", "SIGRTMIN+99", "SIGRTMIN+-1"):
+            self.expect_failure("snaprun", "-o", "x", "--signal", name, "true", err="snaprun: --signal is SIGUSR1, .*")
         self.expect_failure("snaprun", "-o", "x/y", "true", err="snaprun: x/y: cannot create the folder: .*")
         (self.folder / "file").write_text("")
         self.expect_failure("snaprun", "-o", "file", "true", err="snaprun: file: it is not a folder")

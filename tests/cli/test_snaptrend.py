@@ -138,7 +138,59 @@ class Reading(TrendCase):
         told = self.ask(one, two)
         self.assertEqual([(p["pid"], p["leaks"]) for p in told["processes"]], [("1", 1), ("2", 1)])
         self.assertEqual([(r["process"], r["processes"]) for r in told["rows"][:2]], [(0, 2), (1, 2)])
-        self.assertIn("leaks in 2 of 2 processes", self.expect("snaptrend", one, two).decode())
+        self.assertEqual((told["leaks_in_all"], told["leaks_in_one"]), (1, 0))
+
+    def test_fleet(self):
+        """Three workers: all leak at one line, at different rates; one leaks at a line of its own, by the same curve."""
+        names, fast, odd = self.write(12), [], []
+        for i in range(12):
+            fast.append(f"f{i:02}.pickle")
+            odd.append(f"o{i:02}.pickle")
+            time = dumps.TIME + 600 * i
+            dumps.write(self.folder / fast[-1], (100 + 40 * i, 1000, LEAK), (500, 1000, MAIN), time=time)
+            dumps.write(self.folder / odd[-1], *sites(i), (50 + 10 * i, 1000, f"{MAIN} /srv/app/odd.py:3"), time=time)
+        series = [
+            self.series("slow.snap", names, pid="11", host="a-host-with-a-very-long-name.example.org"),
+            self.series("fast.snap", fast, pid="12", host="a-host-with-a-very-long-name.example.org"),
+            self.series("odd.snap", odd, pid="11", host="another"),
+        ]
+        told = self.ask("0", *series)
+        self.assertEqual((told["leaks"], told["leaks_in_all"], told["leaks_in_one"]), (4, 1, 1))
+        rows = {(row["process"], row["blame"]["line"]): row for row in told["rows"]}
+        first = told["rows"][0]
+        self.assertEqual((first["process"], first["rank"], first["place"], first["processes"]), (1, 1, 1, 3))
+        rates = {there["process"]: there["rate_bytes_per_hour"] for there in first["in_processes"]}
+        self.assertEqual(rates, {0: 120000, 1: 240000, 2: 120000})
+        for there in first["in_processes"]:
+            self.assertEqual((there["verdict"], rows[there["process"], 31]["rank"]), ("leak", there["rank"]))
+            self.assertEqual(rows[there["process"], 31]["in_processes"], first["in_processes"])
+            self.assertEqual(rows[there["process"], 31]["place"], 1)
+        self.assertEqual((rows[2, 3]["processes"], rows[2, 3]["place"]), (1, rows[2, 3]["rank"]))
+        self.assertEqual([there["process"] for there in rows[2, 3]["in_processes"]], [2])
+        # The cache fills in two of them, and leaks in none.
+        self.assertEqual((rows[0, 12]["processes"], len(rows[0, 12]["in_processes"])), (0, 2))
+
+        text = self.expect("snaptrend", *series).decode()
+        self.assertEqual(text.count("in 3 of 3 processes:"), 1)
+        self.assertIn("leak, +234 KiB/h  process 12 on a-host-with-a-v", text)
+        self.assertIn("only in process 11 on another of 3", text)
+        self.assertEqual(text.count("client.py:31"), 1)
+        self.assertEqual(text.count("odd.py:3"), 1)
+        self.assertEqual(text.count("pages.py:12"), 1)
+        self.assertLessEqual(max(map(len, text.splitlines())), 80)
+
+    def test_free_lists_that_were_not_seen(self):
+        names = self.write(5)
+        for mode, lists, told in (("exact", "none", 1), ("sampled", "none", 1), ("exact", "reftracer", 0), ("tracemalloc", "none", 0)):
+            self.series("lists.snap", names, capture__mode=mode, capture__freelists=lists)
+            text = self.expect("snaptrend", "lists.snap").decode()
+            self.assertEqual(text.count("note: what a free list gives again"), told, (mode, lists))
+            self.assertLessEqual(max(map(len, text.splitlines())), 80)
+
+    def test_one_process_has_no_fleet(self):
+        told = self.ask("0", *self.write(12))
+        self.assertFalse({"place", "in_processes", "process"} & set(told["rows"][0]))
+        self.assertNotIn("processes", self.expect("snaptrend", *self.write(12)).decode())
 
     def test_failures(self):
         names = self.write(3)

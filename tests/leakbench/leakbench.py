@@ -23,6 +23,7 @@ import generate
 
 LENGTHS = (5, 10, 20, 50)
 FEW = 10  # entries of the naive ways
+SHUFFLES = 2  # of each series, which then should show nothing
 
 
 def growth_of(row):
@@ -216,10 +217,12 @@ def run_one(job):
         rows = ask(tool, path)
         judged = Judged(series, entries_of(series, rows), True)
         tallies["snaptrend"].add(series, judged)
-        order = list(range(count))
-        random.Random(seed).shuffle(order)
-        write(series, path, writer, order)
-        control = len(ask(tool, path))
+        control = 0
+        for turn in range(SHUFFLES):
+            order = list(range(count))
+            random.Random(f"{seed}/{turn}").shuffle(order)
+            write(series, path, writer, order)
+            control += len(ask(tool, path)) / SHUFFLES
     if naive:
         for name, method in (("last - first, by line, 10", last_minus_first), ("Theil-Sen + Mann-Kendall", theil_sen)):
             tallies[name] = Tally()

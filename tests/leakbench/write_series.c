@@ -122,5 +122,10 @@ int main(int argc, char **argv)
 	snap_writer_free(w);
 	check(snap_output_finish(out, &err));
 	snap_output_free(out);
+	for (size_t i = 0; i < stacks.count; i++)
+		free(stacks.line[i]);
+	free(stacks.line);
+	free(stacks.number);
+	free(line);
 	return 0;
 }

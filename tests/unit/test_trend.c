@@ -299,6 +299,45 @@ TEST(a_shared_line_passes_the_blame_to_its_caller)
 	snap_trend_free(t);
 }
 
+/* Three lines leak below one, which is then the suspect; so does a helper that another line calls as well, which is
+ * one of its own and does not count for both. */
+TEST(ranks_follow_the_growth_that_is_shown)
+{
+	enum { FIXED = 6, COUNT = 12 };
+	static const char fixed[FIXED][40] = {"/srv/app/data.py:1 /srv/app/load.py:1", "/srv/app/data.py:2 /srv/app/load.py:1",
+					      "/srv/app/data.py:3 /srv/app/load.py:1", "/srv/app/data.py:4 /srv/app/load.py:1",
+					      "/srv/app/data.py:5 /srv/app/load.py:1", "/srv/app/data.py:6 /srv/app/load.py:1"};
+	struct snap_trend *t;
+	CHECK_OK(snap_trend_new(&t, NULL, &err), &err);
+	for (int i = 0; i < COUNT; i++) {
+		struct made made[8 + FIXED] = {
+			{"/srv/app/part.py:1 /srv/app/keep.py:5 /srv/app/web.py:1", 100, 1 + 100 * i},
+			{"/srv/app/part.py:2 /srv/app/keep.py:5 /srv/app/web.py:1", 100, 1 + 100 * i},
+			{"/srv/app/part.py:3 /srv/app/keep.py:5 /srv/app/web.py:1", 100, 1 + 100 * i},
+			{"/srv/app/help.py:9 /srv/app/keep.py:5 /srv/app/web.py:1", 100, 1 + 120 * i},
+			{"/srv/app/help.py:9 /srv/app/else.py:5 /srv/app/web.py:2", 100, 1 + 80 * i},
+			{"/usr/lib/python3.11/json/decoder.py:1 /srv/app/other.py:7 /srv/app/web.py:3", 100, 1 + 120 * i},
+			{"/usr/lib/python3.11/json/decoder.py:2 /srv/app/other.py:7 /srv/app/web.py:3", 100, 1 + 120 * i},
+			{"/usr/lib/python3.11/json/decoder.py:3 /srv/app/other.py:7 /srv/app/web.py:3", 100, 1 + 120 * i},
+		};
+		for (int k = 0; k < FIXED; k++)
+			made[8 + k] = (struct made){fixed[k], 100, 20000};
+		struct snap_snapshot *s = make(made, sizeof made / sizeof *made);
+		const struct snap_trend_point point = {.hours = i, .counter = NAN};
+		CHECK_OK(snap_trend_add(t, s, &point, &err), &err);
+		snap_snapshot_free(s);
+	}
+	CHECK_OK(snap_trend_judge(t, &(struct snap_trend_options){.by_counter = false}, &err), &err);
+	CHECK_INT(snap_trend_summary(t).leaks, 3);
+	CHECK_INT(row_in(t, "/srv/app/other.py"), 0);
+	CHECK_INT(row_in(t, "/srv/app/keep.py"), 1);
+	CHECK_INT(snap_trend_suspect(t, 1).parts, 3);
+	CHECK_INT(snap_trend_suspect(t, 1).growth_bytes, 11 * 300 * 100);
+	CHECK_INT(row_in(t, "/srv/app/help.py"), 2);
+	CHECK_INT(snap_trend_suspect(t, 2).growth_bytes, 11 * 200 * 100);
+	snap_trend_free(t);
+}
+
 TEST(wrong_use_is_refused)
 {
 	struct snap_trend *t;
