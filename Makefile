@@ -3,7 +3,7 @@
 #   make               everything a user needs
 #   make demo          a leaking service and the tools that find its leak; installs what is missing
 #   make check         the fast tests            make test    all tests; installs what is missing
-#   make lint bench bench-capture leakbench fuzz install uninstall clean
+#   make lint bench bench-capture leakbench stress fuzz install uninstall clean
 #
 # WERROR=1 makes warnings errors. VARIANT=asan|clang|fuzz|fastfuzz builds another variant in build/VARIANT.
 # CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX and DESTDIR are the user's.
@@ -93,7 +93,7 @@ shared_links := $(BUILD)/lib/$(SONAME) $(BUILD)/lib/libsnap.so
 sqlite_extension := $(BUILD)/lib/libsnap_sqlite.so
 agent := $(BUILD)/lib/snaptools/snapcapture.so $(BUILD)/lib/snaptools/sitecustomize.py
 
-.PHONY: all test-programs fuzz-programs demo check test lint bench bench-capture leakbench fuzz install uninstall clean FORCE
+.PHONY: all test-programs fuzz-programs demo check test lint bench bench-capture leakbench stress fuzz install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
@@ -286,6 +286,12 @@ bench-capture: all $(aids) $(BUILD)/tests/bench/forward_hooks.so
 leakbench: all $(aids)
 	@$(PYTHON) tests/leakbench/leakbench.py --bin $(BUILD)/bin --writer $(BUILD)/tests/leakbench/write_series $(LEAKBENCH)
 	@$(PYTHON) tests/leakbench/programs.py --bin $(BUILD)/bin
+
+# The capture under fire, and under CPython's own tests: with each interpreter at hand, in each mode.
+STRESS_SECONDS ?= 600
+stress: all
+	@$(PYTHON) tests/capture/stress.py --bin $(BUILD)/bin --seconds '$(STRESS_SECONDS)' $(STRESS)
+	@$(PYTHON) tests/capture/regression.py --bin $(BUILD)/bin $(REGRESSION)
 
 # FUZZ_VARIANT=fastfuzz leaves out the sanitizers: several times as many runs, which see crashes and broken
 # properties only.

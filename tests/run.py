@@ -189,6 +189,8 @@ def main():
     if args.file:
         return run_file(args.file)
 
+    # A shell ignores it for what it runs in the background, and tests of Ctrl-C would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     builds = [pathlib.Path(b).resolve() for b in args.builds or ["build"]]
     rooms = set(args.only or []) | (FAST if args.fast else set())
     jobs = find_jobs(builds, rooms, args.k)

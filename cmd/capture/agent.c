@@ -1,9 +1,10 @@
 /* Triggers, and the one place of the agent's state; see agent.h.
  *
  * Locks. What the agent remembers is read and changed with the GIL, but for the series, which belongs to
- * whoever holds `busy`. That is taken only without the GIL, so nobody waits for it who could keep its
- * holder waiting. The child of a fork finds both as they were and resets them: the thread that held
- * `busy` is not there, and what it was writing goes with the parent. */
+ * whoever holds `busy`. Whoever starts or stops the capture lets go of the GIL in between, and holds
+ * `change`. Both are taken only without the GIL, so nobody waits for them who could keep their holder
+ * waiting, and `change` before `busy`. The child of a fork finds them as they were and resets them: the
+ * thread that held one is not there, and what it was writing goes with the parent. */
 #define _GNU_SOURCE
 #include "agent.h"
 
@@ -41,13 +42,14 @@ enum {
 static struct agent {
 	struct agent_options options;
 	bool runs, has_hooks;
-	bool forked; /* set by the system's hook at fork; Python's may not come */
+	bool forked;       /* set by the system's hook at fork; Python's may not come */
+	bool python_forks; /* … but will, for the one before it has come */
 	unsigned generation;
 	struct timespec start;
 	char program[256];
 	struct snapshot_roots roots;
 
-	pthread_mutex_t busy;
+	pthread_mutex_t change, busy;
 	struct series series;
 	unsigned dropped;
 	bool told; /* that a snapshot was lost */
@@ -99,19 +101,19 @@ static void lose(struct agent_result *result, const struct snap_error *err, cons
 
 /* --- a series and its lock --- */
 
-static void reset_lock(void)
+static void reset_locks(void)
 {
 	pthread_mutexattr_t kind;
 	pthread_mutexattr_init(&kind);
 	/* A thread that locks twice is told so. */
 	pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_ERRORCHECK);
+	pthread_mutex_init(&agent.change, &kind);
 	pthread_mutex_init(&agent.busy, &kind);
 	pthread_mutexattr_destroy(&kind);
 }
 
 static void begin_series(void)
 {
-	reset_lock();
 	agent.series.stem[0] = '\0';
 	agent.series.variant = agent.series.last = agent.series.oldest = agent.series.standing = 0;
 	agent.series.fd = -1;
@@ -128,15 +130,16 @@ static void notice_fork(void)
 		return;
 	agent.forked = false;
 	agent.generation++;
+	reset_locks();
 	begin_series();
 }
 
 /* --- a snapshot --- */
 
-static bool lock(void)
+static bool lock(pthread_mutex_t *mutex)
 {
 	void *state = py.PyEval_SaveThread();
-	int result = pthread_mutex_lock(&agent.busy);
+	int result = pthread_mutex_lock(mutex);
 	py.PyEval_RestoreThread(state);
 	return result == 0;
 }
@@ -224,7 +227,7 @@ void agent_take(enum trigger trigger, const char *label, bool collect, struct ag
 	*result = (struct agent_result){.written = false};
 	notice_fork();
 	/* Collecting garbage runs the program's code, which may come back here. */
-	if (!lock()) {
+	if (!lock(&agent.busy)) {
 		strcpy(result->why, "a snapshot is being taken already");
 		return;
 	}
@@ -514,6 +517,15 @@ static void stop_thread(void)
 
 /* --- fork --- */
 
+static void go_on_in_child(void)
+{
+	notice_fork();
+	begin_to_watch();
+	agent.in_child = true;
+	if (!agent.has_thread)
+		(void)start_thread();
+}
+
 /* Of the system: the child has only the thread that forked, and may exec at once. */
 static void in_forked_child(void)
 {
@@ -527,6 +539,9 @@ static void in_forked_child(void)
 	agent.has_thread = false;
 	atomic_store(&agent.signalled, false);
 	agent.forked = true;
+	/* A server in C, such as uWSGI, forks workers that Python is not told of. */
+	if (agent.runs && !agent.python_forks)
+		go_on_in_child();
 }
 
 /* A worker of multiprocessing ends without the hooks at exit, but with hooks of its own. */
@@ -545,11 +560,15 @@ static void follow_worker(py_object *module)
  * while one is at work, for a fork is not to wait for a disk. */
 void agent_before_fork(void)
 {
-	if (agent.runs && agent.has_thread && !atomic_load(&agent.thread_works) && descriptor_is_ours(&agent.wake[1]))
+	if (agent.runs && agent.has_thread && !atomic_load(&agent.thread_works) && descriptor_is_ours(&agent.wake[1]) &&
+	    pthread_mutex_trylock(&agent.change) == 0) {
 		agent.paused = end_thread();
+		pthread_mutex_unlock(&agent.change);
+	}
 	void *state = py.PyEval_SaveThread();
 	gate_close();
 	py.PyEval_RestoreThread(state);
+	agent.python_forks = true;
 }
 
 static int go_on(void *nothing)
@@ -566,6 +585,7 @@ static int go_on(void *nothing)
 void agent_after_fork_in_parent(void)
 {
 	bool is_main = (pid_t)syscall(SYS_gettid) == getpid();
+	agent.python_forks = false;
 	void *state = py.PyEval_SaveThread();
 	gate_open();
 	py.PyEval_RestoreThread(state);
@@ -575,14 +595,11 @@ void agent_after_fork_in_parent(void)
 
 void agent_after_fork_in_child(py_object *module)
 {
-	agent.paused = false;
+	agent.paused = agent.python_forks = false;
 	if (!agent.runs)
 		return;
-	notice_fork();
-	begin_to_watch();
 	follow_worker(module);
-	agent.in_child = true;
-	(void)start_thread();
+	go_on_in_child();
 }
 
 /* --- start and stop --- */
@@ -625,18 +642,15 @@ static bool register_hooks(py_object *module)
 	return registered && pthread_atfork(NULL, NULL, in_forked_child) == 0;
 }
 
-bool agent_start(py_object *module, const struct agent_options *options, const char **why)
+static const char already_runs[] = "a capture is running already";
+
+/* With `change`. */
+static void begin(py_object *module, const struct agent_options *options, const char **why)
 {
-	*why = NULL;
-	if (agent.runs) {
-		*why = "a capture is running already";
-		return false;
-	}
 	struct descriptor none = {.fd = -1};
 	const char *warning = NULL;
 	if (!agent.has_hooks)
 		agent.listener = agent.wake[0] = agent.wake[1] = none;
-	agent.forked = false;
 	agent.in_child = false;
 	atomic_store(&agent.signalled, false);
 	begin_series();
@@ -646,7 +660,7 @@ bool agent_start(py_object *module, const struct agent_options *options, const c
 	begin_to_watch();
 	if (realpath(options->folder, agent.series.folder) == NULL) {
 		*why = "the folder for the snapshots is not there";
-		return false;
+		return;
 	}
 	details_begin();
 	if (!agent.has_hooks) {
@@ -663,7 +677,44 @@ bool agent_start(py_object *module, const struct agent_options *options, const c
 		tell(warning);
 	snapshot_find_roots(&agent.roots);
 	agent.runs = *why == NULL;
-	return agent.runs;
+}
+
+bool agent_start(py_object *module, const struct agent_options *options, const char **why)
+{
+	*why = NULL;
+	if (agent.runs) {
+		*why = already_runs;
+		return false;
+	}
+	if (agent.forked || !agent.has_hooks)
+		reset_locks();
+	agent.forked = false;
+	if (!lock(&agent.change)) {
+		*why = "a capture begins or ends";
+		return false;
+	}
+	/* Another thread may have been faster. */
+	bool begins = !agent.runs;
+	if (begins)
+		begin(module, options, why);
+	else
+		*why = already_runs;
+	pthread_mutex_unlock(&agent.change);
+	return begins && agent.runs;
+}
+
+/* With `change`. Snapshots that others have begun end first; those that still wait find nothing that runs. */
+static void end(enum trigger trigger)
+{
+	struct agent_result result;
+	agent.paused = false;
+	stop_thread();
+	agent_take(trigger, NULL, false, &result);
+	bool locked = lock(&agent.busy);
+	recorder_stop();
+	agent.runs = false;
+	if (locked)
+		pthread_mutex_unlock(&agent.busy);
 }
 
 /* Workers would all print the same. */
@@ -678,14 +729,15 @@ static void show_last(enum trigger trigger)
 
 void agent_stop(enum trigger trigger)
 {
-	struct agent_result result;
 	if (!agent.runs)
 		return;
 	notice_fork();
-	agent.paused = false;
-	stop_thread();
-	agent_take(trigger, NULL, false, &result);
-	recorder_stop();
-	agent.runs = false;
-	show_last(trigger);
+	if (!lock(&agent.change))
+		return;
+	bool ends = agent.runs;
+	if (ends)
+		end(trigger);
+	pthread_mutex_unlock(&agent.change);
+	if (ends)
+		show_last(trigger);
 }

@@ -131,10 +131,13 @@ enum snap_status snap_snapshot_digest(const struct snap_snapshot *s, uint64_t di
 {
 	size_t stacks = s->stack_node.count;
 	uint64_t *hashes = snap_array_new(stacks, sizeof *hashes);
-	if (hashes == NULL)
-		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
-	enum snap_status status = snap_snapshot_window_hashes(s, hashes, err);
+	/* Not on the stack: a thread of somebody else's may have little of it. */
+	int64_t(*values)[SNAP_VALUES_CHUNK] = snap_array_new(s->column_count, sizeof *values);
+	enum snap_status status = hashes != NULL && values != NULL
+					  ? snap_snapshot_window_hashes(s, hashes, err)
+					  : snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 	if (status < 0) {
+		free(values);
 		free(hashes);
 		return status;
 	}
@@ -152,7 +155,7 @@ enum snap_status snap_snapshot_digest(const struct snap_snapshot *s, uint64_t di
 	for (size_t begin = 0; begin < sites; begin += SNAP_VALUES_CHUNK) {
 		size_t count = sites - begin < SNAP_VALUES_CHUNK ? sites - begin : SNAP_VALUES_CHUNK;
 		uint64_t e[SNAP_VALUES_CHUNK];
-		int64_t sizes[SNAP_VALUES_CHUNK], values[SNAP_COLUMNS_MAX][SNAP_VALUES_CHUNK];
+		int64_t sizes[SNAP_VALUES_CHUNK];
 		snap_numbers_read(&s->site_size, begin, count, sizes);
 		for (size_t i = 0; i < count; i++)
 			e[i] = hashes[s->site_stack.at[begin + i]] + snap_snapshot_domain(s, begin + i) * k6 +
@@ -168,6 +171,7 @@ enum snap_status snap_snapshot_digest(const struct snap_snapshot *s, uint64_t di
 	}
 	digest[0] = d0;
 	digest[1] = d1;
+	free(values);
 	free(hashes);
 	return SNAP_OK;
 }

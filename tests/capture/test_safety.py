@@ -56,6 +56,25 @@ class Safety:
             self.assertGreaterEqual(self.blocks_at(path, "program.py", 3), 500)
             self.assertFalse((folder / f"{pid}.sock").exists())
 
+    def test_forks_that_python_is_not_told_of(self):
+        """As of a server in C that has Python in it; and its children's children."""
+        self.capture("""
+            import ctypes, os, time
+            fork = ctypes.PyDLL(None).fork
+            for generation in range(2):
+                pid = fork()
+                if pid:
+                    break
+            end = time.monotonic() + 1.5
+            while time.monotonic() < end:
+                time.sleep(0.01)
+            if pid:
+                assert os.waitpid(pid, 0)[1] == 0
+        """, options=["--every", "200ms"])
+        self.assertEqual(self.generations(), ["0", "1", "2"])
+        for paths in self.series().values():
+            self.assertEqual({self.meta(path)["capture.trigger"] for path in paths}, {"exit", "interval"})
+
     def test_python_does_not_warn_of_a_thread_that_is_not_the_programs(self):
         self.capture("""
             import os, time, warnings
@@ -238,6 +257,63 @@ class Safety:
         self.assertEqual(len(self.only_series()), 10)
         self.check_all()
 
+    def test_stop_and_start_while_snapshots_are_taken(self):
+        for mode in ("exact", "sampled", "tracemalloc"):
+            with self.subTest(mode=mode):
+                self.capture("""
+                    import faulthandler, os, snapcapture, sys, threading, time, warnings
+                    warnings.simplefilter("ignore")
+                    faulthandler.dump_traceback_later(60, exit=True)
+                    sys.setswitchinterval(1e-5)
+                    kept = [eval("[bytearray(%d)]" % (n % 300)) for n in range(3000)]
+                    stop, starts = [], []
+                    def quietly(call, *arguments, **more):
+                        try:
+                            return call(*arguments, **more)
+                        except RuntimeError as error:
+                            assert "running" in str(error), error
+                    def snap():
+                        while not stop:
+                            quietly(snapcapture.snapshot)
+                    def restart():
+                        while not stop:
+                            snapcapture.stop()
+                            if quietly(snapcapture.start, "snaps", mode=sys.argv[1], every=0.01):
+                                starts.append(1)
+                            time.sleep(0.001)
+                    def fork():
+                        while not stop:
+                            pid = os.fork()
+                            if pid == 0:
+                                os._exit(0)
+                            assert os.waitpid(pid, 0)[1] == 0
+                            time.sleep(0.01)
+                    threads = [threading.Thread(target=f) for f in [snap] * 3 + [restart] * 2 + [fork] * 2]
+                    [thread.start() for thread in threads]
+                    time.sleep(2)
+                    stop.append(1)
+                    [thread.join() for thread in threads]
+                    assert len(starts) > 1, starts
+                """, mode, options=["--mode", mode])
+                for path in self.check_all():
+                    meta = self.meta(path)
+                    self.assertEqual(meta.get("capture.self_check", "ok" if mode == "tracemalloc" else None), "ok")
+                    path.unlink()
+
+    def test_threads_with_small_stacks(self):
+        if SANITIZED:
+            print(f"not run: {self.id()}: the sanitizer needs more stack")
+            return
+        self.capture("""
+            import snapcapture, threading
+            threading.stack_size(128 * 1024)  # what musl gives all threads
+            taken = []
+            thread = threading.Thread(target=lambda: taken.append(snapcapture.snapshot()))
+            thread.start()
+            thread.join()
+            assert taken[0] is not None
+        """)
+
     def test_the_end_comes_at_any_moment(self):
         for delay in (0, 1, 2, 5, 10, 20, 50):
             self.capture(f"""
@@ -269,13 +345,19 @@ class Safety:
                     kept.clear()
         """)
         chosen = random.Random(5)
-        for _ in range(KILLS):
-            process = self.begin(program, options=["--every", "5ms", "--keep", "4"])
-            process.stdout.readline()
-            time.sleep(chosen.uniform(0.02, 0.4))
-            process.kill()
-            process.wait()
-        self.assertGreater(len(self.check_all()), KILLS)
+        for mode in ("exact", "sampled", "tracemalloc"):
+            with self.subTest(mode=mode):
+                for _ in range(KILLS):
+                    process = self.begin(program, options=["--mode", mode, "--every", "5ms", "--keep", "4"])
+                    process.stdout.readline()
+                    time.sleep(chosen.uniform(0.02, 0.4))
+                    process.kill()
+                    process.wait()
+                paths = self.check_all()
+                self.assertGreater(len(paths), KILLS)
+                for path in paths:
+                    self.assertEqual(self.meta(path)["capture.mode"], mode)
+                    path.unlink()
 
     def test_file_too_large(self):
         def limit():
@@ -314,8 +396,14 @@ class Safety:
         if mounted.returncode != 0:
             print(f"not run: {self.id()}: nothing may be mounted here")
             return
+        for mode in ("exact", "sampled", "tracemalloc"):
+            with self.subTest(mode=mode):
+                self.fill_disk(program, mode)
+
+    def fill_disk(self, program, mode):
         line = 'mount -t tmpfs -o size=256k none snaps && exec "$@"'
-        result = self.run_tool("unshare", "-m", "sh", "-c", line, "sh", *self.command(program), env=self.clean)
+        command = self.command(program, options=["--mode", mode])
+        result = self.run_tool("unshare", "-m", "sh", "-c", line, "sh", *command, env=self.clean)
         self.assertEqual((result.status, result.out), (0, b"True (None, None) True\n"), result.err)
         self.assertRegex(result.err, r"\Asnapcapture\[\d+\]: \S+: cannot \w+: No space left on device; the program goes on\n\Z")
         names = [name for name in self.files() if name.endswith(".snap")]
@@ -324,6 +412,8 @@ class Safety:
             self.expect("snapinfo", "--check", name)
         done = self.shell(f"snapinfo --json {names[-1]}")
         self.assertIn(b'"capture.dropped":"2"', done.out.replace(b": ", b":"))
+        for name in names:
+            (self.folder / name).unlink()
 
     def test_folder_that_goes_and_folder_of_another(self):
         result = self.run_tool(*self.command("""
