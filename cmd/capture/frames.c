@@ -56,8 +56,8 @@ enum {
 };
 
 enum { OWNER_GENERATOR = 1, OWNER_C = 3 }; /* what made a frame; the second since 3.12 */
-enum { TYPE_OF = 8, SIZE_OF = 16, DICT_VERSION = 24 }; /* of an object: its type, of a tuple and of a dict */
-enum { TYPE_NAME = 24, TYPE_SIZE = 32, TYPE_RELEASE = 48, TYPE_FLAGS = 168 }; /* of a type */
+enum { TYPE_OF = FRAMES_TYPE_OF, DICT_VERSION = 24 }; /* of an object: its type, and of a dict */
+enum { TYPE_NAME = 24, TYPE_SIZE = 32, TYPE_RELEASE = FRAMES_TYPE_RELEASE, TYPE_FLAGS = 168 }; /* of a type */
 enum { FLAG_COLLECTED = 1 << 14, FLAG_HEADER = 1 << 3 | 1 << 4, HEADER = 16 };
 enum { DEPTH_CHECKED = 10000 };
 
@@ -293,21 +293,6 @@ void *frames_own_type(const char *symbol, const char *name)
 size_t frames_type_size(void)
 {
 	return layout.type_size;
-}
-
-frames_release *frames_release_slot(void *type)
-{
-	return (frames_release *)((uintptr_t)type + TYPE_RELEASE);
-}
-
-void **frames_type_of(py_object *object)
-{
-	return (void **)((uintptr_t)object + TYPE_OF);
-}
-
-bool frames_is_empty_tuple(py_object *tuple)
-{
-	return read_pointer((uintptr_t)tuple + SIZE_OF, false) == 0;
 }
 
 bool frames_is_watched_dict(py_object *dict)

@@ -49,11 +49,22 @@ typedef void (*frames_release)(py_object *object);
 void *frames_own_type(const char *symbol, const char *name);
 size_t frames_type_size(void);
 enum { FRAMES_TYPE_SIZE = 416 }; /* the largest */
-/* The slot of a type through which its objects go, and where an object has its type. */
-frames_release *frames_release_slot(void *type);
-void **frames_type_of(py_object *object);
+enum { FRAMES_TYPE_OF = 8, FRAMES_SIZE_OF = 16, FRAMES_TYPE_RELEASE = 48 };
+/* The slot of a type through which its objects go. */
+static inline frames_release *frames_release_slot(void *type)
+{
+	return (frames_release *)((uintptr_t)type + FRAMES_TYPE_RELEASE);
+}
+/* Where an object has its type. */
+static inline void **frames_type_of(py_object *object)
+{
+	return (void **)((uintptr_t)object + FRAMES_TYPE_OF);
+}
 /* There is one that never goes. */
-bool frames_is_empty_tuple(py_object *tuple);
+static inline bool frames_is_empty_tuple(py_object *tuple)
+{
+	return *(const intptr_t *)((uintptr_t)tuple + FRAMES_SIZE_OF) == 0;
+}
 /* Others are asked before it goes, and may keep it. */
 bool frames_is_watched_dict(py_object *dict);
 /* Later versions have other ways for most of them. */
