@@ -125,24 +125,26 @@ class CaptureCase(ToolCase):
         return pathlib.Path(self.expect("snaptake", *map(str, arguments)).decode().rstrip("\n"))
 
 
-def chosen_pythons():
-    """All of them, but under the sanitizer, which takes several times as long, those that differ most."""
-    if not SANITIZED or "SNAP_PYTHONS" in os.environ:
+def chosen_pythons(few):
+    """What differs in each version is tested in all of them, the rest in the oldest, the newest and the system's, and
+    what the sanitizer slows down in the last two. SNAP_PYTHONS names others."""
+    if "SNAP_PYTHONS" in os.environ or not (few or SANITIZED):
         return pythons.FOUND
     by_age = sorted(pythons.FOUND, key=lambda version: int(version.split()[0].split(".")[1]))
+    ends = by_age[-1:] if SANITIZED else (by_age[0], by_age[-1])
     chosen = {version: path for version, path in pythons.FOUND.items()
-              if version in (by_age[0], by_age[-1]) or os.path.realpath(path).startswith("/usr/bin/")}
+              if version in ends or os.path.realpath(path).startswith("/usr/bin/")}
     for version in pythons.FOUND.keys() - chosen.keys():
-        print(f"not run: CPython {version} under the sanitizer, which the oldest, the newest and the system's are")
+        print(f"not run: {os.path.basename(sys.argv[-1])} with CPython {version}: {', '.join(chosen)} stand for it")
     return chosen
 
 
-def for_each_python(*cases):
+def for_each_python(*cases, few=False):
     """A class for each case and interpreter, by name; says which versions cannot be tested here."""
     for version in pythons.MISSING:
         print(f"not run: CPython {version} is not at hand")
     made = {}
-    for version, path in chosen_pythons().items():
+    for version, path in chosen_pythons(few).items():
         for case in cases:
             name = f"{case.__name__}_{re.sub(r'[^0-9A-Za-z]+', '_', version)}"
             made[name] = type(name, (case, CaptureCase), {"python": path})

@@ -124,7 +124,7 @@ class Leak:
                 self.check(OF_REQUESTS, mode)
 
 
-globals().update(for_each_python(Leak))
+globals().update(for_each_python(Leak, few=True))
 
 
 if __name__ == "__main__":

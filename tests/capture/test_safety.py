@@ -553,7 +553,7 @@ class Requests(CaptureCase):
         process.send_signal(signal.SIGKILL)
 
 
-globals().update(for_each_python(Safety))
+globals().update(for_each_python(Safety, few=True))
 
 
 if __name__ == "__main__":

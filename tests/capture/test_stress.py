@@ -3,7 +3,7 @@
 import random
 import unittest
 
-from capturing import BIN, CaptureCase, for_each_python, pythons, sanitizer
+from capturing import BIN, for_each_python, sanitizer
 
 import stress
 
@@ -21,14 +21,7 @@ class Stress:
                 self.assertEqual(wrong, [], f"seed {seed}, {line}")
 
 
-def newest_and_systems():
-    """The long run is for all of them."""
-    made = for_each_python(Stress)
-    names = sorted(made, key=lambda name: int(name.split("_")[2]))
-    return {name: made[name] for name in {names[0], names[-1]}}
-
-
-globals().update(newest_and_systems())
+globals().update(for_each_python(Stress, few=True))
 
 
 if __name__ == "__main__":

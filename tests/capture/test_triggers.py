@@ -510,7 +510,7 @@ class Launcher(CaptureCase):
         self.assertRegex(result.err, r"\Asnaprun: \S+: no snapshots are taken: CPython 3.8 or later is needed, and this is other 3.\d+\n\Z")
 
 
-globals().update(for_each_python(Triggers))
+globals().update(for_each_python(Triggers, few=True))
 
 
 if __name__ == "__main__":
