@@ -206,12 +206,12 @@ class Triggers:
         process = self.begin("""
             import os, signal, sys, time
             pid = os.fork()
-            print(os.getpid(), flush=True)
             if pid == 0:
                 time.sleep(60)
+            print(pid, flush=True)
             os.waitpid(pid, 0)
         """, options=["--signal", "SIGUSR2"])
-        child = max(int(process.stdout.readline()), int(process.stdout.readline()))
+        child = int(process.stdout.readline())
         self.wait_until(lambda: pathlib.Path(f"/tmp/snaptools-{os.geteuid()}/{child}.sock").exists(), "a socket")
         os.kill(child, signal.SIGUSR2)
         self.wait_until(lambda: child in self.series(), "a snapshot")

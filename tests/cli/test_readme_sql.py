@@ -6,6 +6,7 @@ import subprocess
 import sys
 import unittest
 
+import extension
 from running import BIN, ROOT, ToolCase
 
 
@@ -13,7 +14,7 @@ class Questions(ToolCase):
     def test_they_are_answered(self):
         subprocess.run([ROOT / "testdata/demo/run.sh", BIN, self.folder / "build/demo"], cwd=ROOT, check=True,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                       env={**os.environ, "PYTHON": sys.executable})
+                       env={**os.environ, **extension.environment(leaks=False), "PYTHON": sys.executable})
         (block,) = re.findall(r"^```sh\n(snapload .*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
         load, *questions = block.split("\n\n")
         self.assertEqual(len(questions), 5)
