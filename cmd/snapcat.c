@@ -114,7 +114,7 @@ static bool put_merged(struct concatenation *cat)
 static bool concatenate(struct concatenation *cat, char **operands, int count)
 {
 	for (int i = 0; i < count; i++)
-		if (!operand_each(operands[i], take, cat))
+		if (!operand_each(operands[i], operand_next, take, cat))
 			return false;
 	return (!cat->merge || put_merged(cat)) && stream_finish(&cat->stream);
 }

@@ -328,7 +328,7 @@ int main(int argc, char **argv)
 
 	enum tool_exit status = TOOL_FAILED;
 	if (stream_open(&f.stream, &f.output)) {
-		if (operand_each(operands[0], put, &f) && stream_finish(&f.stream))
+		if (operand_each(operands[0], operand_next, put, &f) && stream_finish(&f.stream))
 			status = TOOL_DONE;
 		stream_close(&f.stream);
 	}

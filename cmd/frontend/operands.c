@@ -208,8 +208,9 @@ enum snap_status operand_borrow(struct operand_reader *reader, struct snap_snaps
 	return status;
 }
 
-bool operand_each(const char *argument, bool (*take)(void *context, struct snap_snapshot *snapshot, const char *name),
-		  void *context)
+bool operand_each(const char *argument,
+		  enum snap_status (*from)(struct operand_reader *reader, struct snap_snapshot **out),
+		  bool (*take)(void *context, struct snap_snapshot *snapshot, const char *name), void *context)
 {
 	struct operand operand;
 	struct operand_reader reader;
@@ -218,7 +219,7 @@ bool operand_each(const char *argument, bool (*take)(void *context, struct snap_
 	if (!operand_parse(&operand, argument) || !operand_open(&reader, &operand))
 		return false;
 	bool taken = true;
-	while (taken && (status = operand_next(&reader, &snapshot)) == SNAP_OK)
+	while (taken && (status = from(&reader, &snapshot)) == SNAP_OK)
 		taken = take(context, snapshot, operand.name);
 	operand_close(&reader);
 	return taken && status == SNAP_END;

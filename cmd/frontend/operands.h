@@ -40,10 +40,11 @@ enum snap_status operand_next(struct operand_reader *reader, struct snap_snapsho
 enum snap_status operand_borrow(struct operand_reader *reader, struct snap_snapshot **out);
 void operand_close(struct operand_reader *reader);
 
-/* Hands the snapshots of an operand over one by one, as long as `take` says true; each is the taker's, and
- * `name` is for messages. True when all were taken. */
-bool operand_each(const char *argument, bool (*take)(void *context, struct snap_snapshot *snapshot, const char *name),
-		  void *context);
+/* Hands the snapshots of an operand over one by one, as long as `take` says true. `from` is operand_next, and
+ * each is the taker's, or operand_borrow; `name` is for messages. True when all were taken. */
+bool operand_each(const char *argument,
+		  enum snap_status (*from)(struct operand_reader *reader, struct snap_snapshot **out),
+		  bool (*take)(void *context, struct snap_snapshot *snapshot, const char *name), void *context);
 
 /* The one snapshot of an operand; an error that names FILE@N when there are several. */
 bool operand_read_one(const char *argument, struct snap_snapshot **out);

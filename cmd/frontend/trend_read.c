@@ -122,14 +122,10 @@ static double period_of(struct snap_snapshot *snapshot)
 	return (double)snap_snapshot_total(snapshot, 3) / bytes;
 }
 
-static bool add(struct trend_set *set, struct snap_snapshot *snapshot, const char *name)
+static bool add_values(struct trend_set *set, struct snap_snapshot *snapshot, const char *name)
 {
 	const struct snap_meta *meta = snap_snapshot_meta(snapshot);
 	struct snap_error err;
-	if (snap_estimate(snapshot, &err) < 0) {
-		message_error(name, &err);
-		return false;
-	}
 	struct trend_process *p = find_process(set, meta);
 	struct trend_moment m = read_moment(meta, set->options->per);
 	if (p == NULL || !add_moment(p, &m))
@@ -153,19 +149,19 @@ static bool add(struct trend_set *set, struct snap_snapshot *snapshot, const cha
 	return false;
 }
 
-static bool add_all(struct trend_set *set, const char *argument)
+/* A borrowed snapshot. */
+static bool add(void *context, struct snap_snapshot *snapshot, const char *name)
 {
-	struct operand operand;
-	struct operand_reader reader;
-	struct snap_snapshot *snapshot;
-	enum snap_status status = SNAP_OK;
-	if (!operand_parse(&operand, argument) || !operand_open(&reader, &operand))
+	struct snap_snapshot *estimated;
+	struct snap_error err;
+	if (snap_estimate_copy(&estimated, snapshot, &err) < 0) {
+		message_error(name, &err);
 		return false;
-	bool added = true;
-	while (added && (status = operand_borrow(&reader, &snapshot)) == SNAP_OK)
-		added = add(set, snapshot, operand.name);
-	operand_close(&reader);
-	return added && status == SNAP_END;
+	}
+	struct snap_snapshot *values = estimated != NULL ? estimated : snapshot;
+	bool added = add_values(context, values, name);
+	snap_snapshot_free(estimated);
+	return added;
 }
 
 static bool judge(struct trend_set *set, struct trend_process *p)
@@ -187,7 +183,7 @@ bool trend_read(struct trend_set *set, const struct trend_options *options, char
 {
 	*set = (struct trend_set){.options = options};
 	for (int i = 0; i < count; i++)
-		if (!add_all(set, operands[i]))
+		if (!operand_each(operands[i], operand_borrow, add, set))
 			return false;
 	for (size_t i = 0; i < set->count; i++)
 		if (!judge(set, &set->processes[i]))

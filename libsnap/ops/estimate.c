@@ -348,3 +348,22 @@ enum snap_status snap_estimate(struct snap_snapshot *s, struct snap_error *err)
 		snap_numbers_free(&e.columns[c].values, &s->budget);
 	return status;
 }
+
+enum snap_status snap_estimate_copy(struct snap_snapshot **out, const struct snap_snapshot *s, struct snap_error *err)
+{
+	struct snap_sampling_sides sides;
+	struct snap_snapshot *copy = NULL;
+	*out = NULL;
+	enum snap_status status = snap_sampling_sides_get(&sides, s, err);
+	if (status == SNAP_OK && (sides.newer.kind == SNAP_SAMPLED || sides.older.kind == SNAP_SAMPLED)) {
+		status = snap_snapshot_copy(&copy, s, err);
+		if (status == SNAP_OK)
+			status = snap_estimate(copy, err);
+	}
+	if (status == SNAP_OK) {
+		*out = copy;
+		copy = NULL;
+	}
+	snap_snapshot_free(copy);
+	return status;
+}

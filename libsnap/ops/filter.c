@@ -129,19 +129,6 @@ static enum snap_status judge_stacks(struct filtering *f, struct snap_error *err
 	return status;
 }
 
-/* Totals of samples say little of a place: they are asked of estimates. */
-static enum snap_status estimate(struct snap_snapshot **out, const struct snap_snapshot *s, struct snap_error *err)
-{
-	struct snap_sampling_sides sides;
-	enum snap_status status = snap_sampling_sides_get(&sides, s, err);
-	if (status == SNAP_OK && (sides.newer.kind == SNAP_SAMPLED || sides.older.kind == SNAP_SAMPLED)) {
-		status = snap_snapshot_copy(out, s, err);
-		if (status == SNAP_OK)
-			status = snap_estimate(*out, err);
-	}
-	return status;
-}
-
 static bool site_matches(const struct rule_class *class, uint32_t stack, uint32_t domain)
 {
 	return (class->stacks == NULL || class->stacks[stack]) &&
@@ -232,7 +219,7 @@ enum snap_status snap_filter_apply(struct snap_snapshot **out, const struct snap
 	struct snap_snapshot *copy = NULL, *estimated = NULL;
 	enum snap_status status = match_rules(&f, err);
 	if (status == SNAP_OK && (filter->min_total > 0 || filter->only != 0))
-		status = estimate(&estimated, s, err);
+		status = snap_estimate_copy(&estimated, s, err); /* totals of samples say little of a place */
 	if (status == SNAP_OK) {
 		f.judged = estimated != NULL ? estimated : s;
 		status = judge_stacks(&f, err);

@@ -42,6 +42,10 @@ SNAP_API enum snap_status snap_sampling_get(struct snap_sampling *out, const str
  * sides is estimated; SNAP_ERR_LIMIT when estimates leave 63 bits or there are too many columns; SNAP_ERR_NOMEM.
  * After a failure the snapshot is as it was. */
 SNAP_API enum snap_status snap_estimate(struct snap_snapshot *s, struct snap_error *err);
+/* The same of a copy, which is yours, for a snapshot that is not to be changed, such as a borrowed one. *out is
+ * NULL where nothing was sampled, and after a failure. */
+SNAP_API enum snap_status snap_estimate_copy(struct snap_snapshot **out, const struct snap_snapshot *s,
+                                             struct snap_error *err);
 
 /* Whether there are columns of variances, so that errors can be told. */
 SNAP_API bool snap_estimate_has_errors(const struct snap_snapshot *s);
