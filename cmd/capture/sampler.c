@@ -9,7 +9,8 @@
 #include <time.h>
 
 static uint64_t period;
-static atomic_uint_fast64_t state, era;
+static atomic_uint_fast64_t state;
+atomic_uint_fast64_t sampler_era;
 
 static uint64_t seed_from_system(void)
 {
@@ -27,7 +28,12 @@ void sampler_start(uint64_t new_period, uint64_t seed)
 {
 	period = new_period;
 	atomic_store(&state, seed != 0 ? seed : seed_from_system());
-	atomic_fetch_add(&era, 1);
+	atomic_fetch_add(&sampler_era, 1);
+}
+
+void sampler_stop(void)
+{
+	atomic_fetch_add(&sampler_era, 1);
 }
 
 uint64_t sampler_period(void)
@@ -59,7 +65,7 @@ static int64_t distance(void)
 
 bool sampler_passed(struct sampler_stream *stream, size_t size)
 {
-	uint64_t now = atomic_load_explicit(&era, memory_order_relaxed);
+	uint64_t now = atomic_load_explicit(&sampler_era, memory_order_relaxed);
 	bool hit = true;
 	if (stream->era != now) {
 		stream->era = now;

@@ -16,6 +16,7 @@
 #include "memory.h"
 #include "reuse.h"
 #include "sampler.h"
+#include "shadow.h"
 #include "stacks.h"
 #include "table.h"
 
@@ -37,7 +38,9 @@ static struct {
 	unsigned frames;
 	struct lock lock;
 	uint32_t era; /* tells captures apart */
-	struct table blocks, sites;
+	struct shadow shadow; /* sites by block, when each block is recorded: */
+	struct table blocks;  /* those that the shadow does not cover, and all that are sampled */
+	struct table sites;
 	struct records site_of; /* struct site, by number */
 	uint64_t live, bytes, peak_bytes, lost;
 	uint64_t in_hand; /* blocks that are between two addresses */
@@ -60,6 +63,11 @@ static __thread __attribute__((tls_model("initial-exec"))) struct {
 } thread;
 
 static struct python_allocator next[PYTHON_ALLOCATORS];
+
+static inline void take_lock(void)
+{
+	lock_take(&tracer.lock, (uintptr_t)&thread);
+}
 
 /* --- sites --- */
 
@@ -156,11 +164,28 @@ struct held_block {
 	uint32_t site, era; /* site 0 = it was not known */
 };
 
+/* Samples lie far apart: each would take a page of its own. */
+static bool has_shadow(uint64_t block)
+{
+	return !tracer.samples && shadow_covers(block);
+}
+
+/* NULL if it is not known. */
+static uint32_t *site_of_block(uint64_t block)
+{
+	if (!has_shadow(block))
+		return table_find(&tracer.blocks, block);
+	uint32_t *site = shadow_find(&tracer.shadow, block);
+	return site != NULL && *site != 0 ? site : NULL;
+}
+
 /* Its site has counted it already. */
 static void enter_block(uint64_t block, uint32_t site)
 {
 	uint32_t before;
-	if (!table_set(&tracer.blocks, block, site, &before)) {
+	bool is_entered = has_shadow(block) ? shadow_set(&tracer.shadow, block, site, &before)
+					    : table_set(&tracer.blocks, block, site, &before);
+	if (!is_entered) {
 		tracer.lost++;
 		remove_block(site);
 	} else if (before != 0) {
@@ -173,7 +198,8 @@ static void enter_block(uint64_t block, uint32_t site)
 
 static uint32_t leave_block(uint64_t block)
 {
-	uint32_t site = table_remove(&tracer.blocks, block);
+	uint32_t site = has_shadow(block) ? shadow_remove(&tracer.shadow, block)
+					  : table_remove(&tracer.blocks, block);
 	if (site != 0)
 		count(block, -1);
 	return site;
@@ -184,7 +210,7 @@ static struct held_block hold_block(uint64_t block)
 	struct held_block held = {.site = 0};
 	if (block == 0 || !may_be_known(block))
 		return held;
-	lock_take(&tracer.lock);
+	take_lock();
 	held.site = atomic_load(&tracer.on) ? leave_block(block) : 0;
 	held.era = tracer.era;
 	tracer.in_hand += held.site != 0;
@@ -204,7 +230,7 @@ static void put_back(uint64_t block, const struct held_block *held)
 {
 	if (held->site == 0)
 		return;
-	lock_take(&tracer.lock);
+	take_lock();
 	if (let_go(held))
 		enter_block(block, held->site);
 	lock_release(&tracer.lock);
@@ -214,7 +240,7 @@ static void put_back(uint64_t block, const struct held_block *held)
 static void enter(uint64_t block, size_t size, uint32_t domain, const struct held_block *before)
 {
 	uint64_t stack_key = frames_key(tracer.frames);
-	lock_take(&tracer.lock);
+	take_lock();
 	if (before != NULL && let_go(before))
 		remove_block(before->site);
 	if (atomic_load(&tracer.on)) {
@@ -233,7 +259,7 @@ static void release(const struct held_block *held)
 {
 	if (held->site == 0)
 		return;
-	lock_take(&tracer.lock);
+	take_lock();
 	if (let_go(held))
 		remove_block(held->site);
 	lock_release(&tracer.lock);
@@ -243,7 +269,7 @@ static void leave(uint64_t block)
 {
 	if (block == 0 || !may_be_known(block))
 		return;
-	lock_take(&tracer.lock);
+	take_lock();
 	uint32_t site = atomic_load(&tracer.on) ? leave_block(block) : 0;
 	if (site != 0)
 		remove_block(site);
@@ -266,6 +292,14 @@ static inline bool passes_by(void)
 	return true;
 }
 
+/* Whether a block that is to be made is not sampled, which most are not: then it is only to be passed on. An allocator of
+ * objects that is asked for so little does not ask that of another domain, but where it has no memory at all. */
+static inline bool is_missed(size_t size)
+{
+	enum { LITTLE = 256 };
+	return size <= LITTLE && !thread.inside && sampler_misses(&thread.stream, size);
+}
+
 static inline void made(int domain, void *block, size_t size)
 {
 	if (block == NULL)
@@ -276,7 +310,9 @@ static inline void made(int domain, void *block, size_t size)
 		enter((uintptr_t)block, size, 0, NULL);
 }
 
-static inline void *hook_malloc(int domain, size_t size)
+/* What follows is what a hook does when more is to be done than to forward. */
+
+static __attribute__((noinline)) void *record_malloc(int domain, size_t size)
 {
 	const struct python_allocator *below = &next[domain];
 	if (passes_by())
@@ -288,7 +324,7 @@ static inline void *hook_malloc(int domain, size_t size)
 	return block;
 }
 
-static inline void *hook_calloc(int domain, size_t n, size_t size)
+static __attribute__((noinline)) void *record_calloc(int domain, size_t n, size_t size)
 {
 	const struct python_allocator *below = &next[domain];
 	if (passes_by())
@@ -301,7 +337,7 @@ static inline void *hook_calloc(int domain, size_t n, size_t size)
 }
 
 /* The old address is forgotten before another thread may get it. */
-static inline void *hook_realloc(int domain, void *old, size_t size)
+static void *record_realloc(int domain, void *old, size_t size)
 {
 	const struct python_allocator *below = &next[domain];
 	if (passes_by())
@@ -319,7 +355,7 @@ static inline void *hook_realloc(int domain, void *old, size_t size)
 	return block;
 }
 
-static inline void hook_free(int domain, void *block)
+static __attribute__((noinline)) void record_free(int domain, void *block)
 {
 	const struct python_allocator *below = &next[domain];
 	if (!passes_by())
@@ -332,23 +368,30 @@ static inline void hook_free(int domain, void *block)
 #define HOOKS(domain)                                                                                                  \
 	static void *malloc_##domain(void *context, size_t size)                                                       \
 	{                                                                                                              \
+		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
 		(void)context;                                                                                         \
-		return hook_malloc(PYTHON_##domain, size);                                                             \
+		if (__builtin_expect(is_missed(size), true))                                                           \
+			return below->malloc(below->context, size);                                                    \
+		return record_malloc(PYTHON_##domain, size);                                                           \
 	}                                                                                                              \
 	static void *calloc_##domain(void *context, size_t n, size_t size)                                            \
 	{                                                                                                              \
 		(void)context;                                                                                         \
-		return hook_calloc(PYTHON_##domain, n, size);                                                          \
+		return record_calloc(PYTHON_##domain, n, size);                                                        \
 	}                                                                                                              \
 	static void *realloc_##domain(void *context, void *block, size_t size)                                        \
 	{                                                                                                              \
 		(void)context;                                                                                         \
-		return hook_realloc(PYTHON_##domain, block, size);                                                     \
+		return record_realloc(PYTHON_##domain, block, size);                                                   \
 	}                                                                                                              \
 	static void free_##domain(void *context, void *block)                                                         \
 	{                                                                                                              \
+		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
 		(void)context;                                                                                         \
-		hook_free(PYTHON_##domain, block);                                                                     \
+		if (tracer.samples && !may_be_known((uintptr_t)block))                                                 \
+			below->free(below->context, block);                                                            \
+		else                                                                                                   \
+			record_free(PYTHON_##domain, block);                                                           \
 	}
 HOOKS(RAW)
 HOOKS(MEM)
@@ -377,7 +420,7 @@ static uint32_t number_of_domain(unsigned domain)
 /* The key of an address, and its domain's number; false if there can be none. */
 static bool foreign_key(unsigned domain, uintptr_t address, uint64_t *key, uint32_t *number)
 {
-	lock_take(&tracer.lock);
+	take_lock();
 	*number = number_of_domain(domain);
 	bool fits = *number < DOMAINS_MAX && address >> ADDRESS_BITS == 0;
 	tracer.lost += !fits;
@@ -415,8 +458,8 @@ static void made_again(uint64_t block)
 	if (!may_be_known(block))
 		return;
 	uint64_t stack_key = frames_key(tracer.frames);
-	lock_take(&tracer.lock);
-	uint32_t *known = atomic_load(&tracer.on) ? table_find(&tracer.blocks, block) : NULL;
+	take_lock();
+	uint32_t *known = atomic_load(&tracer.on) ? site_of_block(block) : NULL;
 	if (known != NULL) {
 		const struct site *old = site_at(*known);
 		uint32_t site = find_site(stack_key, old->size, old->domain);
@@ -496,13 +539,23 @@ bool tracer_is_intact(void)
 	return true;
 }
 
+static void expect(uint64_t block, int change)
+{
+	take_lock();
+	count(block, change);
+	lock_release(&tracer.lock);
+}
+
 /* Nothing else may go with it. */
 static bool is_freed(py_object *object)
 {
+	uint64_t block = frames_block_of(object);
+	expect(block, 1);
 	thread.inside = true;
 	thread.passed = false;
 	py.Py_DecRef(object);
 	thread.inside = false;
+	expect(block, -1);
 	return thread.passed;
 }
 
@@ -530,7 +583,7 @@ static void unhook(void)
 
 static void before_fork(void)
 {
-	lock_take(&tracer.lock);
+	take_lock();
 }
 
 static void after_fork_in_parent(void)
@@ -543,12 +596,14 @@ static void after_fork_in_child(void)
 	/* Who used the copy is not there. */
 	tracer.keeps = false;
 	sampler_reseed();
+	lock_after_fork(&tracer.lock);
 	lock_release(&tracer.lock);
 }
 
 static void forget_all(void)
 {
 	atomic_store(&tracer.on, false);
+	shadow_clear(&tracer.shadow);
 	table_clear(&tracer.blocks);
 	table_clear(&tracer.sites);
 	records_clear(&tracer.site_of);
@@ -572,10 +627,10 @@ bool tracer_start(const struct tracer_options *options, const char **why)
 		tracer.has_fork_handlers = true;
 	}
 	bool samples = options->period > 0;
-	lock_take(&tracer.lock);
+	take_lock();
 	forget_all();
 	tracer.site_of.size = sizeof(struct site);
-	bool begun = stacks_begin(options->frames) && table_begin(&tracer.blocks, samples ? 4 : 10) &&
+	bool begun = stacks_begin(options->frames) && table_begin(&tracer.blocks, 4) &&
 		     table_begin(&tracer.sites, samples ? 2 : 6);
 	tracer.samples = samples;
 	tracer.frames = options->frames;
@@ -601,7 +656,8 @@ void tracer_stop(void)
 	unwatch_objects();
 	reuse_allow();
 	unhook();
-	lock_take(&tracer.lock);
+	sampler_stop();
+	take_lock();
 	forget_all();
 	lock_release(&tracer.lock);
 }
@@ -633,14 +689,15 @@ static void copy_sites(struct tracer_copy *copy, struct tracer_totals *totals)
 					 .lost = tracer.lost,
 					 .own_bytes = memory_mapped(),
 					 .consistent = blocks == tracer.live && bytes == tracer.bytes &&
-						       table_count(&tracer.blocks) + tracer.in_hand == blocks};
+						       tracer.shadow.count + table_count(&tracer.blocks) + tracer.in_hand ==
+							       blocks};
 }
 
 enum snap_status tracer_take_copy(struct tracer_copy **out, struct tracer_totals *totals, struct snap_error *err)
 {
 	enum snap_status status = SNAP_OK;
 	struct tracer_copy *copy = calloc(1, sizeof *copy);
-	lock_take(&tracer.lock);
+	take_lock();
 	if (copy != NULL)
 		copy->sites = malloc(((size_t)tracer.site_of.used + 1) * sizeof *copy->sites);
 	if (copy == NULL || copy->sites == NULL)
@@ -665,7 +722,7 @@ void tracer_free_copy(struct tracer_copy *copy)
 {
 	if (copy == NULL)
 		return;
-	lock_take(&tracer.lock);
+	take_lock();
 	tracer.keeps = false;
 	lock_release(&tracer.lock);
 	stacks_copy_free(&copy->stacks);
