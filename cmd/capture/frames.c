@@ -147,11 +147,34 @@ static inline __attribute__((always_inline)) bool next_frame(uintptr_t *frame, s
 	return true;
 }
 
-static inline uint64_t mix_place(uint64_t key, const struct frame_place *place)
+static inline uint64_t mix_place(uint64_t key, const struct frame_place *place, bool has_objects)
 {
-	uint64_t where = layout.has_objects ? (uintptr_t)place->code + (place->instruction << 48) : place->instruction;
+	uint64_t where = has_objects ? (uintptr_t)place->code + (place->instruction << 48) : place->instruction;
 	uint64_t which = (uint64_t)*deaths_of((uintptr_t)place->code) << 32;
 	return fold(key ^ where, UINT64_C(0x9E3779B97F4A7C15) ^ which);
+}
+
+/* Mixes in the frames behind the newest. One that has not begun, which Python does not show, is only found among them
+ * while the collector runs something within such a frame; then it is mixed in as well, which tells stacks apart that
+ * are the same and no more, for there is one frame above the limit in place of it. */
+static inline __attribute__((always_inline)) uint64_t mix_older(uint64_t key, uintptr_t frame, unsigned count,
+								  bool has_objects)
+{
+	const size_t code = layout.code, instruction = layout.instruction, previous = layout.previous;
+	const size_t owner = layout.owner;
+	for (; frame != 0; frame = read_pointer(frame + previous, false)) {
+		struct frame_place place = {.code = (py_object *)read_pointer(frame + code, false)};
+		if (has_objects)
+			place.instruction = (uintptr_t)(intptr_t)read_int(frame + instruction, false);
+		else if (read_byte(frame + owner, false) == OWNER_C)
+			continue;
+		else
+			place.instruction = read_pointer(frame + instruction, false);
+		key = mix_place(key, &place, has_objects);
+		if (--count == 0)
+			break;
+	}
+	return key;
 }
 
 uint64_t frames_key(unsigned limit)
@@ -159,14 +182,16 @@ uint64_t frames_key(unsigned limit)
 	uint64_t key = UINT64_C(0x243F6A8885A308D3);
 	uintptr_t frame = newest_frame(false);
 	struct frame_place place;
-	while (limit-- > 0 && next_frame(&frame, &place, false))
-		key = mix_place(key, &place);
+	if (next_frame(&frame, &place, false)) {
+		key = mix_place(key, &place, layout.has_objects);
+		key = layout.has_objects ? mix_older(key, frame, limit, true) : mix_older(key, frame, limit, false);
+	}
 	return key != 0 ? key : 1;
 }
 
 uint64_t frames_place_key(const struct frame_place *place)
 {
-	uint64_t key = mix_place(0, place);
+	uint64_t key = mix_place(0, place, layout.has_objects);
 	return key != 0 ? key : 1;
 }
 

@@ -22,8 +22,8 @@ struct frame_place {
  * functions below may be called. With the GIL, called from Python code; runs some. Once is enough. */
 bool frames_learn(const char **why);
 
-/* Tells stacks apart: a hash of the `limit` newest frames that is never 0, and never again that of frames
- * one of whose code objects is gone. */
+/* Tells stacks apart: a hash of the `limit` newest frames, at least 1, and of one or none more, that is never 0, and
+ * never again that of frames one of whose code objects is gone. */
 uint64_t frames_key(unsigned limit);
 /* The same frames, newest first; returns how many. *total is how deep the stack is. */
 size_t frames_read(struct frame_place *places, size_t limit, size_t *total);
