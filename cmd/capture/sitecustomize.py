@@ -56,8 +56,9 @@ def run_the_next_one():
     here = os.path.dirname(os.path.abspath(__file__))
     paths = [path for path in sys.path if os.path.abspath(path) != here]
     try:
-        from importlib.machinery import PathFinder
-        from importlib.util import module_from_spec
+        # What importlib.machinery and importlib.util have, without the dozen of modules that they import.
+        from _frozen_importlib import module_from_spec
+        from _frozen_importlib_external import PathFinder
     except ImportError:  # Python 2
         import imp
 

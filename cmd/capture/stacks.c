@@ -236,8 +236,9 @@ static bool copy_records(struct records *copy, const struct records *records)
 
 enum snap_status stacks_copy(struct stacks_copy *copy, struct snap_error *err)
 {
-	*copy = (struct stacks_copy){.numbers = calloc((size_t)all.stacks.used + 1, sizeof *copy->numbers)};
-	if (copy->numbers != NULL && copy_records(&copy->stacks, &all.stacks) &&
+	*copy = (struct stacks_copy){.numbers = calloc((size_t)all.stacks.used + 1, sizeof *copy->numbers),
+				     .frame_numbers = calloc((size_t)all.frames.used + 1, sizeof *copy->frame_numbers)};
+	if (copy->numbers != NULL && copy->frame_numbers != NULL && copy_records(&copy->stacks, &all.stacks) &&
 	    copy_records(&copy->frames, &all.frames) && copy_records(&copy->codes, &all.codes))
 		return SNAP_OK;
 	return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
@@ -249,12 +250,17 @@ void stacks_copy_free(struct stacks_copy *copy)
 	free(copy->frames.at);
 	free(copy->codes.at);
 	free(copy->numbers);
+	free(copy->frame_numbers);
 	*copy = (struct stacks_copy){.numbers = NULL};
 }
 
-static enum snap_status build_frame(const struct stacks_copy *copy, uint32_t number, struct snap_builder *builder,
+static enum snap_status build_frame(struct stacks_copy *copy, uint32_t number, struct snap_builder *builder,
 				    uint32_t *out, struct snap_error *err)
 {
+	if (copy->frame_numbers[number] != 0) {
+		*out = copy->frame_numbers[number] - 1;
+		return SNAP_OK;
+	}
 	const struct frame *frame = records_at(&copy->frames, number);
 	const struct code *code = pointer_at(&copy->codes, frame->code);
 	uint32_t file, function;
@@ -264,6 +270,8 @@ static enum snap_status build_frame(const struct stacks_copy *copy, uint32_t num
 					     err);
 	if (status == SNAP_OK)
 		status = snap_builder_frame(builder, file, frame->line, function, out, err);
+	if (status == SNAP_OK)
+		copy->frame_numbers[number] = *out + 1;
 	return status;
 }
 
@@ -296,6 +304,7 @@ enum snap_status stacks_build(struct stacks_copy *copy, uint32_t number, struct 
 	if (status == SNAP_OK)
 		status = snap_builder_stack(builder, frames, count, stack->count > 0 ? stack->total : 1, out, err);
 	free(frames);
-	copy->numbers[number] = *out + 1;
+	if (status == SNAP_OK)
+		copy->numbers[number] = *out + 1;
 	return status;
 }

@@ -20,7 +20,7 @@ void stacks_release(uint32_t stack);
 /* For a snapshot: what stacks were when it was taken, as long as none is released. */
 struct stacks_copy {
 	struct records stacks, frames, codes;
-	uint32_t *numbers; /* of the stacks in the builder, + 1 */
+	uint32_t *numbers, *frame_numbers; /* of stacks and frames in the builder, + 1 */
 };
 
 /* SNAP_ERR_NOMEM. To be released also on failure. */
