@@ -174,9 +174,9 @@ void snap_decode_nodes(struct snap_decoder *d, struct cursor *c)
 	const uint32_t *begin = d->callee_begin.at, *callee = d->callee.at;
 	uint32_t node = (uint32_t)t->node_parent.count, deepest = d->deepest;
 	size_t most = rows_at_most(c), stacks = t->stack_node.count;
-	c->status = snap_snapshot_reserve_nodes(t, node + most, c->err);
+	c->status = snap_snapshot_reserve_nodes(t, rows_to_expect(c, node, t->node_parent.capacity), c->err);
 	if (c->status == SNAP_OK)
-		c->status = snap_snapshot_reserve_stacks(t, stacks + most, c->err);
+		c->status = snap_snapshot_reserve_stacks(t, rows_to_expect(c, stacks, t->stack_node.capacity), c->err);
 	if (c->status < 0)
 		return;
 	snap_vector_expect_writes(&t->node_parent, node, node + most);

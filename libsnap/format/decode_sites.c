@@ -114,7 +114,7 @@ void snap_decode_sites(struct snap_decoder *d, struct cursor *c)
 		list_new_stacks(d, c);
 	size_t most = rows_at_most(c), begin = t->site_stack.count;
 	if (c->status == SNAP_OK)
-		c->status = snap_snapshot_reserve_sites(t, begin + most, c->err);
+		c->status = snap_snapshot_reserve_sites(t, rows_to_expect(c, begin, t->site_stack.capacity), c->err);
 	if (c->status == SNAP_OK)
 		c->status = snap_vector_reserve(&d->is_explicit, most, &t->budget, c->err);
 	if (c->status == SNAP_OK)

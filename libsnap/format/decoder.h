@@ -139,6 +139,17 @@ static inline size_t rows_at_most(const struct cursor *c)
 	return bytes < SNAP_SECTION_ROWS ? bytes : SNAP_SECTION_ROWS;
 }
 
+/* For how many rows in all to make room before those of a section are appended to `rows`. Behind a full one
+ * others follow: room for some of them spares their rows being copied as the table grows, and what is not
+ * written takes no memory. */
+static inline size_t rows_to_expect(const struct cursor *c, size_t rows, size_t capacity)
+{
+	size_t most = rows_at_most(c), needed = rows + most;
+	if (needed <= capacity || most < SNAP_SECTION_ROWS || needed > SNAP_ROWS_MAX - 3 * SNAP_SECTION_ROWS)
+		return needed;
+	return needed + 3 * SNAP_SECTION_ROWS;
+}
+
 /* `before` + gap, which must stay below `limit`; before = what the smallest may be. */
 static inline uint32_t next_number(struct cursor *c, uint64_t least, uint64_t limit, const char *what)
 {
