@@ -257,8 +257,7 @@ static void free_columns(struct snap_decoder *d)
 	snap_vector_free(&d->changed, NULL);
 	snap_vector_free(&d->changes, NULL);
 	snap_vector_free(&d->site_stacks, NULL);
-	snap_vector_free(&d->is_explicit, NULL);
-	snap_vector_free(&d->sizes, NULL);
+	snap_vector_free(&d->explicit_rows, NULL);
 	for (size_t k = 0; k < SNAP_COLUMNS_MAX; k++)
 		snap_vector_free(&d->residuals[k], NULL);
 }

@@ -20,6 +20,11 @@ struct level {
 
 SNAP_VECTOR(levels, struct level);
 
+/* Values added up, wrapping around, and the bits that are set in any of them. */
+struct sum {
+	uint64_t sum, bits;
+};
+
 struct snap_decoder {
 	struct snap_snapshot *t;      /* the tables of the series; its metadata are those of this member */
 	struct snap_meta *meta_before;
@@ -72,8 +77,9 @@ struct snap_decoder {
 	size_t rows_begin, rows_explicit;
 	bool rows_open;
 	bool stored[SNAP_COLUMNS_MAX];
-	struct snap_u8s is_explicit;
-	struct snap_i64s sizes;       /* SITT: differences, until the domains are known */
+	struct snap_u16s explicit_rows; /* of these rows, counted from the first */
+	bool size_repeated;           /* a site is not above that before it in its stack, */
+	struct sum sizes;             /* and all sizes: right once the domains are known */
 	struct snap_i64s residuals[SNAP_COLUMNS_MAX];
 	size_t whole_sites;           /* sites whose values are known, for salvage */
 	bool careful;                 /* totals are not known yet */
