@@ -340,7 +340,7 @@ enum snap_status snap_decoder_begin(struct snap_decoder *d, const struct snap_me
 	d->suffix_bytes = 0;
 	d->file_at = d->caller_at = d->attach_at = d->site_stack_at = 0;
 	d->line = d->next_changed = d->callee_before = d->frequent_count = 0;
-	d->list_begun = d->in_list = d->site_stacks_known = d->rows_open = false;
+	d->list_begun = d->site_stacks_known = d->rows_open = false;
 	return SNAP_OK;
 }
 

@@ -57,9 +57,7 @@ struct snap_decoder {
 	uint32_t callee_before;       /* and the callee before */
 	struct snap_u32s attach;      /* ATCH: codes */
 	size_t attach_at;
-	bool in_list;                 /* NODE: whether a list is begun, */
-	struct level level;           /* that list, */
-	struct levels levels;         /* and those above it that go on behind it */
+	struct levels levels;         /* NODE: the list that is being read, behind those that go on after it */
 	uint32_t deepest;             /* new node */
 	struct snap_u32s roots;       /* new ones */
 	struct snap_u32s root_depths; /* RDEP: as told */
