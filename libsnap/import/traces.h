@@ -49,7 +49,9 @@ struct snap_traces {
 	struct snap_builder *builder; /* borrowed */
 	struct snap_budget *budget;   /* borrowed */
 	uint64_t factors[2]; /* odd; they differ from run to run, so that no file can be made to collide */
-	struct snap_traces_slot *slots;
+	struct snap_traces_slot *slots; /* 2^slot_bits */
+	unsigned slot_bits;
+	size_t slots_filled; /* how often one was, since there are that many */
 	struct snap_u32s pool; /* the frames of all tracebacks */
 	struct snap_traces_tracebacks tracebacks;
 	struct snap_traces_variants variants;
@@ -110,7 +112,7 @@ static inline void snap_traces_count(struct snap_traces *t, uint32_t site)
 
 static inline const struct snap_traces_slot *snap_traces_slot(const struct snap_traces *t, uint32_t name, uint32_t line)
 {
-	return &t->slots[((name << 16 | line) * UINT32_C(0x9E3779B1)) >> 16];
+	return &t->slots[((name << 16 | line) * UINT32_C(0x9E3779B1)) >> (32 - t->slot_bits)];
 }
 
 static inline bool snap_traces_slot_holds(const struct snap_traces_slot *slot, uint32_t name, uint32_t line)
