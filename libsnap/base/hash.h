@@ -1,4 +1,5 @@
-/* The mixing functions of schema/snap-format.md, section 6, which also serve the hash tables. */
+/* The mixing functions of schema/snap-format.md, section 6. They are no secret: anybody can make
+ * names that collide, so tables use those of base/seed.h. */
 #ifndef SNAP_BASE_HASH_H
 #define SNAP_BASE_HASH_H
 
@@ -31,10 +32,10 @@ static inline uint64_t snap_mix_word(const uint8_t *p)
 	return w;
 }
 
-static inline uint64_t snap_mix_bytes(const void *bytes, size_t size)
+/* Goes on from `h` with the bytes in words of eight, the last one filled with zeros. */
+static inline uint64_t snap_mix_chain(uint64_t h, const void *bytes, size_t size)
 {
 	const uint8_t *p = bytes;
-	uint64_t h = snap_mix(size + snap_mix_constant(1));
 	for (; size >= 8; p += 8, size -= 8)
 		h = snap_mix(h ^ snap_mix_word(p));
 	if (size > 0) {
@@ -43,6 +44,11 @@ static inline uint64_t snap_mix_bytes(const void *bytes, size_t size)
 		h = snap_mix(h ^ snap_mix_word(rest));
 	}
 	return h;
+}
+
+static inline uint64_t snap_mix_bytes(const void *bytes, size_t size)
+{
+	return snap_mix_chain(snap_mix(size + snap_mix_constant(1)), bytes, size);
 }
 
 #endif

@@ -28,9 +28,6 @@ enum snap_status snap_traces_init(struct snap_traces *t, struct snap_builder *bu
                                   struct snap_error *err)
 {
 	*t = (struct snap_traces){.builder = builder, .budget = budget};
-	uint64_t seed = snap_mix((uint64_t)(uintptr_t)builder);
-	t->factors[0] = seed | 1;
-	t->factors[1] = snap_mix(seed) | 1;
 	return make_slots(t, SLOT_BITS_MIN, err);
 }
 
@@ -108,7 +105,7 @@ enum snap_status snap_traces_traceback(struct snap_traces *t, size_t count, uint
 static enum snap_status find_variant(struct snap_traces *t, uint32_t traceback, uint32_t total, uint64_t offset,
                                      uint32_t *stack, struct snap_error *err)
 {
-	uint64_t hash = snap_mix(((uint64_t)traceback << 32 | total) * t->factors[0]);
+	uint64_t hash = snap_keyed(snap_index_seed(&t->variant_index), (uint64_t)traceback << 32 | total);
 	size_t cursor = snap_index_start(&t->variant_index, hash);
 	uint32_t i;
 	while ((i = snap_index_next(&t->variant_index, hash, &cursor)) != SNAP_INDEX_NONE)
