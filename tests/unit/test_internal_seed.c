@@ -5,6 +5,8 @@
 #include "base/index.h"
 #include "base/sort.h"
 #include "model/builder.h"
+#include "ops/trend.h"
+#include "store/tables.h"
 
 #include "test.h"
 
@@ -58,14 +60,20 @@ static bool name_with_hash(uint64_t wanted, uint64_t first, char name[16])
 	return memchr(name, '\0', 16) == NULL;
 }
 
+/* Goes on behind name number *number, 0 at first. */
+static void next_colliding_name(uint64_t *number, char name[16])
+{
+	while (!name_with_hash(UINT64_C(0x0123456789ABCDEF), snap_mix(++*number), name))
+		;
+}
+
 /* Strings 0 … KEYS - 1, all of one hash. */
 static void tell_colliding_names(struct snap_builder *b)
 {
-	uint64_t *hashes = malloc(KEYS * sizeof *hashes), first = 0;
+	uint64_t *hashes = malloc(KEYS * sizeof *hashes), number = 0;
 	for (uint32_t i = 0, string = 0; hashes != NULL && i < KEYS; i++) {
 		char name[16];
-		while (!name_with_hash(UINT64_C(0x0123456789ABCDEF), snap_mix(++first), name))
-			;
+		next_colliding_name(&number, name);
 		hashes[i] = snap_mix_bytes(name, sizeof name);
 		CHECK_OK(snap_builder_string(b, name, sizeof name, &string, NULL), NULL);
 		CHECK_INT(string, i);
@@ -125,8 +133,35 @@ TEST(frames_and_stacks_of_such_names)
 			CHECK(sorted[i].key != sorted[i - 1].key);
 		}
 	}
+	struct snap_trend_table table = {.names = NULL};
+	if (s != NULL && CHECK_OK(snap_snapshot_new(&table.names, &limits, NULL), NULL)) {
+		CHECK_OK(snap_trend_table_add(&table, s, NULL), NULL);
+		check_linear(&table.strings, KEYS);
+		check_linear(&table.frames, KEYS);
+		check_linear(&table.rows, KEYS);
+		snap_trend_table_free(&table);
+	}
 	snap_snapshot_free(s);
 	snap_builder_free(b);
+}
+
+TEST(tables_of_a_database)
+{
+	struct snap_tables tables = {.budget = {limits.memory, 0}};
+	uint64_t number = 0;
+	for (uint32_t i = 0, row; i < KEYS; i++) {
+		char name[16];
+		bool added;
+		next_colliding_name(&number, name);
+		CHECK_OK(snap_tables_file(&tables, (struct snap_text){name, sizeof name}, &row, &added, NULL), NULL);
+		CHECK(added);
+		CHECK_OK(snap_tables_function(&tables, 0, (struct snap_text){name, sizeof name}, &row, &added, NULL),
+		         NULL);
+		CHECK(added);
+	}
+	check_linear(&tables.file_index, KEYS);
+	check_linear(&tables.function_index, KEYS);
+	snap_tables_free(&tables);
 }
 
 /* Two stacks of 2048 frames whose hashes in the format are equal whatever the two frames are: that of Thue and
