@@ -9,7 +9,6 @@
 #include "agent.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -17,16 +16,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "descriptors.h"
+#include "bell.h"
 #include "details.h"
 #include "gate.h"
+#include "listener.h"
 #include "process.h"
-#include "requests.h"
 #include "series.h"
 #include "show.h"
 #include "signals.h"
@@ -34,9 +32,7 @@
 #include "watch.h"
 
 enum {
-	CHECK_MS = 60000,       /* how long the thread sleeps without looking after its descriptors */
-	CHILD_WAIT_MS = 100,    /* children that exec another program are gone by then */
-	REQUEST_WAIT_MS = 2000, /* for a request to be spoken, and for an answer to be taken */
+	CHILD_WAIT_MS = 100, /* children that exec another program are gone by then */
 };
 
 static struct agent {
@@ -62,14 +58,12 @@ static struct agent {
 	atomic_uint wanted;         /* the number of the one that is to run; 0 = none */
 	atomic_bool thread_works;   /* it takes a snapshot, or waits for the GIL to do so */
 	bool paused;                /* there is none while the process forks */
-	bool in_child;              /* the thread begins in the child of a fork */
+	bool in_child;              /* the threads begin in the child of a fork */
 	int64_t due;                /* when the next interval ends */
 	int64_t look;               /* when memory is looked at again */
 	struct watch watch;
 	atomic_bool signalled;
-	struct descriptor wake[2]; /* the thread reads from the first */
-	struct descriptor listener; /* the thread's own */
-	char socket_path[REQUESTS_PATH_MAX];
+	struct bell bell; /* wakes the thread */
 } agent;
 
 /* --- saying what went wrong --- */
@@ -193,7 +187,7 @@ static enum snap_status collect_traces(enum trigger trigger, const char *label, 
 					  .number = agent.series.last + 1,
 					  .dropped = agent.dropped,
 					  .generation = agent.generation,
-					  .own_threads = agent.has_thread ? 1 : 0,
+					  .own_threads = (agent.has_thread ? 1U : 0) + (listener_runs() ? 1U : 0),
 					  .collect = collect || options->collect,
 					  .details = options->details};
 	return snapshot_collect(builder, rest, &occasion, err);
@@ -304,97 +298,24 @@ static void take_from_thread(unsigned number, enum trigger trigger, bool collect
 	atomic_store(&agent.thread_works, false);
 }
 
-static bool wait_for(int fd, short events)
-{
-	struct pollfd waited = {.fd = fd, .events = events};
-	return poll(&waited, 1, REQUEST_WAIT_MS) > 0;
-}
-
-static void answer(int connection, const struct agent_result *result)
-{
-	char text[PATH_MAX + 2];
-	int size = snprintf(text, sizeof text, "%c%s", result->written ? REQUESTS_DONE : REQUESTS_FAILED,
-			    result->written ? result->path : result->why);
-	/* So little fits into the socket at once. */
-	if (size > 0 && wait_for(connection, POLLOUT) &&
-	    send(connection, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1,
-		 MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		errno = 0;
-}
-
-static void serve(unsigned number, int connection)
+static void answer_request(unsigned number, bool collect)
 {
 	struct agent_result result;
-	char line[REQUESTS_LINE_MAX] = "";
-	size_t used = 0;
-	while (used < sizeof line - 1 && strchr(line, '\n') == NULL) {
-		ssize_t got = wait_for(connection, POLLIN)
-				      ? recv(connection, line + used, sizeof line - 1 - used, MSG_DONTWAIT)
-				      : -1;
-		if (got <= 0)
-			return;
-		used += (size_t)got;
-		line[used] = '\0';
-	}
-	bool collect = strcmp(line, REQUESTS_COLLECT) == 0;
-	if (collect || strcmp(line, REQUESTS_PLAIN) == 0) {
-		take_from_thread(number, TRIGGER_REQUEST, collect, &result);
-	} else {
-		result.written = false;
-		strcpy(result.why, "the request is not understood");
-	}
-	answer(connection, &result);
+	take_from_thread(number, TRIGGER_REQUEST, collect, &result);
+	listener_answer(result.written, result.written ? result.path : result.why);
 }
 
-static void accept_request(unsigned number)
+/* In the handler of a signal, or in the listener. */
+static void wake_thread(void)
 {
-	if (!descriptor_is_ours(&agent.listener))
-		return;
-	struct descriptor connection = descriptor_new(accept4(agent.listener.fd, NULL, NULL, SOCK_CLOEXEC));
-	if (connection.fd < 0) {
-		/* No descriptor is left, and the request still waits. */
-		const struct timespec pause = {.tv_nsec = 100000000};
-		nanosleep(&pause, NULL);
-		return;
-	}
-	if (requests_allowed(connection.fd))
-		serve(number, connection.fd);
-	descriptor_close(&connection);
-}
-
-/* The program may have closed it with all it did not know. */
-static void listen_again(void)
-{
-	if (descriptor_is_ours(&agent.listener))
-		return;
-	gate_enter();
-	agent.listener = descriptor_new(requests_listen(agent.socket_path));
-	gate_leave();
+	bell_ring(&agent.bell);
 }
 
 /* In the handler of a signal. */
 static void notice_signal(void)
 {
-	if (!atomic_exchange(&agent.signalled, true) &&
-	    descriptor_is_ours(&agent.wake[1]) && send(agent.wake[1].fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		errno = 0;
-}
-
-static void sleep_until(unsigned number, int64_t when)
-{
-	int64_t now = now_ms(), span = when > now ? when - now : 0;
-	struct pollfd waited[2] = {{.fd = -1, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
-	if (descriptor_is_ours(&agent.wake[0]))
-		waited[0].fd = agent.wake[0].fd;
-	if (descriptor_is_ours(&agent.listener))
-		waited[1].fd = agent.listener.fd;
-	if (poll(waited, 2, span < CHECK_MS ? (int)span : CHECK_MS) <= 0)
-		return;
-	char bytes[64];
-	if ((waited[0].revents & POLLIN) != 0 && recv(waited[0].fd, bytes, sizeof bytes, MSG_DONTWAIT) < 0)
-		errno = 0;
-	if ((waited[1].revents & POLLIN) != 0)
-		accept_request(number);
+	if (!atomic_exchange(&agent.signalled, true))
+		wake_thread();
 }
 
 static void take_and_forget(unsigned number, enum trigger trigger)
@@ -426,46 +347,30 @@ static void *run(void *argument)
 {
 	unsigned number = (unsigned)(uintptr_t)argument;
 	atomic_store(&agent.thread_id, (int)syscall(SYS_gettid));
-	if (agent.in_child)
-		sleep_until(number, now_ms() + CHILD_WAIT_MS);
 	while (atomic_load(&agent.wanted) == number) {
-		listen_again();
-		if (!atomic_load(&agent.signalled))
-			sleep_until(number, agent.due < agent.look ? agent.due : agent.look);
-		if (atomic_load(&agent.wanted) != number)
-			break;
+		unsigned heard = bell_rings(&agent.bell);
+		bool collect;
 		if (atomic_exchange(&agent.signalled, false))
 			take_and_forget(number, TRIGGER_SIGNAL);
+		if (listener_next(&collect))
+			answer_request(number, collect);
 		if (now_ms() >= agent.look)
 			look_at_memory(number);
 		if (now_ms() >= agent.due) {
 			take_and_forget(number, TRIGGER_INTERVAL);
 			agent.due = next_time();
 		}
+		int64_t next = agent.due < agent.look ? agent.due : agent.look;
+		if (atomic_load(&agent.wanted) == number)
+			bell_wait(&agent.bell, heard, next == INT64_MAX ? next : next - now_ms());
 	}
 	return NULL;
 }
 
-/* The pair stays while the process does, for the handler of a signal may use it at any time. */
-static bool make_wake(void)
-{
-	int pair[2];
-	if (descriptor_is_ours(&agent.wake[0]) && descriptor_is_ours(&agent.wake[1]))
-		return true;
-	descriptor_close(&agent.wake[0]);
-	descriptor_close(&agent.wake[1]);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-		return false;
-	agent.wake[0] = descriptor_new(pair[0]);
-	agent.wake[1] = descriptor_new(pair[1]);
-	return true;
-}
-
-static bool start_thread(void)
+/* The one that takes snapshots, and the one that hears requests for them. */
+static bool start_threads(void)
 {
 	sigset_t all, before;
-	if (!make_wake())
-		return false;
 	unsigned number = ++agent.threads_begun;
 	atomic_store(&agent.wanted, number);
 	atomic_store(&agent.thread_works, false);
@@ -474,45 +379,31 @@ static bool start_thread(void)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	agent.has_thread = pthread_create(&agent.thread, NULL, run, (void *)(uintptr_t)number) == 0;
+	if (agent.has_thread)
+		(void)listener_start(wake_thread, agent.in_child ? CHILD_WAIT_MS : 0);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	agent.in_child = false;
 	return agent.has_thread;
 }
 
-/* The system counts a thread for a moment longer than it can be waited for, and Python looks there. */
-static void wait_until_gone(int thread)
-{
-	char path[64];
-	const struct timespec pause = {.tv_nsec = 50000};
-	snprintf(path, sizeof path, "/proc/self/task/%d", thread);
-	for (int i = 0; i < 200 && access(path, F_OK) == 0; i++)
-		nanosleep(&pause, NULL);
-}
-
-/* With the GIL, which is let go, for the thread may be about to take a snapshot. False if it could not be
- * woken: then it finds out by itself that it is not wanted. */
-static bool end_thread(void)
+/* With the GIL, which is let go, for the thread may be about to take a snapshot. */
+static void end_threads(void)
 {
 	atomic_store(&agent.wanted, 0);
-	bool woken = descriptor_is_ours(&agent.wake[1]) && send(agent.wake[1].fd, "", 1, MSG_NOSIGNAL) == 1;
+	wake_thread();
 	void *state = py.PyEval_SaveThread();
-	if (woken) {
-		pthread_join(agent.thread, NULL);
-		wait_until_gone(atomic_load(&agent.thread_id));
-	} else {
-		pthread_detach(agent.thread);
-	}
+	pthread_join(agent.thread, NULL);
+	process_wait_for_end(atomic_load(&agent.thread_id));
+	listener_stop();
 	py.PyEval_RestoreThread(state);
 	agent.has_thread = false;
-	return woken;
 }
 
-static void stop_thread(void)
+static void stop_threads(void)
 {
-	if (agent.has_thread && !end_thread())
-		return;
-	if (descriptor_is_ours(&agent.listener))
-		unlink(agent.socket_path);
-	descriptor_close(&agent.listener);
+	if (agent.has_thread)
+		end_threads();
+	listener_unlink();
 }
 
 /* --- fork --- */
@@ -523,7 +414,7 @@ static void go_on_in_child(void)
 	begin_to_watch();
 	agent.in_child = true;
 	if (!agent.has_thread)
-		(void)start_thread();
+		(void)start_threads();
 }
 
 /* Of the system: the child has only the thread that forked, and may exec at once. */
@@ -533,9 +424,7 @@ static void in_forked_child(void)
 	if (agent.series.fd >= 0)
 		close(agent.series.fd);
 	agent.series.fd = -1;
-	descriptor_close(&agent.listener);
-	descriptor_close(&agent.wake[0]);
-	descriptor_close(&agent.wake[1]);
+	listener_forget();
 	agent.has_thread = false;
 	atomic_store(&agent.signalled, false);
 	agent.forked = true;
@@ -560,9 +449,10 @@ static void follow_worker(py_object *module)
  * while one is at work, for a fork is not to wait for a disk. */
 void agent_before_fork(void)
 {
-	if (agent.runs && agent.has_thread && !atomic_load(&agent.thread_works) && descriptor_is_ours(&agent.wake[1]) &&
+	if (agent.runs && agent.has_thread && !atomic_load(&agent.thread_works) &&
 	    pthread_mutex_trylock(&agent.change) == 0) {
-		agent.paused = end_thread();
+		end_threads();
+		agent.paused = true;
 		pthread_mutex_unlock(&agent.change);
 	}
 	void *state = py.PyEval_SaveThread();
@@ -575,7 +465,7 @@ static int go_on(void *nothing)
 {
 	(void)nothing;
 	if (agent.paused && agent.runs)
-		(void)start_thread();
+		(void)start_threads();
 	agent.paused = false;
 	return 0;
 }
@@ -647,10 +537,7 @@ static const char already_runs[] = "a capture is running already";
 /* With `change`. */
 static void begin(py_object *module, const struct agent_options *options, const char **why)
 {
-	struct descriptor none = {.fd = -1};
 	const char *warning = NULL;
-	if (!agent.has_hooks)
-		agent.listener = agent.wake[0] = agent.wake[1] = none;
 	agent.in_child = false;
 	atomic_store(&agent.signalled, false);
 	begin_series();
@@ -671,7 +558,7 @@ static void begin(py_object *module, const struct agent_options *options, const 
 		*why = "the hooks at exit and fork cannot be set";
 	else if (options->signal != 0 && !signals_follow(options->signal, notice_signal))
 		*why = "the signal cannot be listened to";
-	else if (recorder_start(&options->recorder, &warning, why) && !start_thread())
+	else if (recorder_start(&options->recorder, &warning, why) && !start_threads())
 		*why = "no thread can be started";
 	if (warning != NULL)
 		tell(warning);
@@ -708,7 +595,7 @@ static void end(enum trigger trigger)
 {
 	struct agent_result result;
 	agent.paused = false;
-	stop_thread();
+	stop_threads();
 	agent_take(trigger, NULL, false, &result);
 	bool locked = lock(&agent.busy);
 	recorder_stop();

@@ -75,6 +75,40 @@ class Safety:
         for paths in self.series().values():
             self.assertEqual({self.meta(path)["capture.trigger"] for path in paths}, {"exit", "interval"})
 
+    def test_the_program_sees_only_its_own_descriptors(self):
+        """Also a program that the program runs, and when snapshots were taken; and no thread holds them open."""
+        lists = """
+            import os, sys, time
+            def descriptors():
+                return [int(fd) for fd in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd/" + fd)]
+        """
+        self.write(lists + """
+            assert descriptors() == [0, 1, 2], descriptors()
+        """, "run.py")
+        process = self.begin(lists + """
+            import snapcapture, subprocess
+            assert descriptors() == [0, 1, 2], descriptors()
+            assert snapcapture.snapshot() is not None
+            assert descriptors() == [0, 1, 2], descriptors()
+            subprocess.check_call([sys.executable, "run.py"])
+            ends = os.pipe()
+            time.sleep(0.3)  # for the thread to begin
+            pid = os.fork()
+            if pid == 0:
+                os.close(ends[1])
+                time.sleep(0.3)
+                assert descriptors() == [0, 1, 2, ends[0]], descriptors()
+                assert os.read(ends[0], 1) == b""
+                os._exit(0)
+            os.close(ends[1])
+            assert os.waitpid(pid, 0)[1] == 0
+            print("ready", flush=True)
+            time.sleep(60)
+        """)
+        self.ready(process)
+        self.request(process.pid)
+        self.assertEqual(sorted(os.listdir(f"/proc/{process.pid}/fd")), ["0", "1", "2", "3"])
+
     def test_python_does_not_warn_of_a_thread_that_is_not_the_programs(self):
         self.capture("""
             import os, time, warnings
