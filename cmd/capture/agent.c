@@ -29,6 +29,7 @@
 #include "show.h"
 #include "signals.h"
 #include "snapshot.h"
+#include "tell.h"
 #include "watch.h"
 
 enum {
@@ -66,20 +67,7 @@ static struct agent {
 	struct bell bell; /* wakes the thread */
 } agent;
 
-/* --- saying what went wrong --- */
-
-static void tell(const char *sentence)
-{
-	char line[1024];
-	int size = snprintf(line, sizeof line, "snapcapture[%ld]: %s; the program goes on\n", (long)getpid(), sentence);
-	if (size < 0)
-		return;
-	for (char *c = line; c < line + strlen(line) - 1; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
-	if (write(STDERR_FILENO, line, strlen(line)) < 0)
-		errno = 0;
-}
+/* --- a series and its lock --- */
 
 /* Once in a process. */
 static void lose(struct agent_result *result, const struct snap_error *err, const char *path)
@@ -92,8 +80,6 @@ static void lose(struct agent_result *result, const struct snap_error *err, cons
 		tell(result->why);
 	agent.told = true;
 }
-
-/* --- a series and its lock --- */
 
 static void reset_locks(void)
 {
@@ -110,7 +96,7 @@ static void begin_series(void)
 {
 	agent.series.stem[0] = '\0';
 	agent.series.variant = agent.series.last = agent.series.oldest = agent.series.standing = 0;
-	agent.series.fd = -1;
+	agent.series.file.fd = -1;
 	agent.last_path[0] = '\0';
 	agent.dropped = 0;
 	agent.told = false;
@@ -421,9 +407,7 @@ static void go_on_in_child(void)
 static void in_forked_child(void)
 {
 	gate_reset();
-	if (agent.series.fd >= 0)
-		close(agent.series.fd);
-	agent.series.fd = -1;
+	series_forget(&agent.series);
 	listener_forget();
 	agent.has_thread = false;
 	atomic_store(&agent.signalled, false);
@@ -538,6 +522,7 @@ static const char already_runs[] = "a capture is running already";
 static void begin(py_object *module, const struct agent_options *options, const char **why)
 {
 	const char *warning = NULL;
+	tell_begin();
 	agent.in_child = false;
 	atomic_store(&agent.signalled, false);
 	begin_series();

@@ -217,6 +217,52 @@ class Safety:
             os._exit(0)
         """, SLOW_FSYNC_MS="2000")
 
+    def test_descriptors_closed_while_a_snapshot_is_written(self):
+        """It is lost, and what has the number then is not written into."""
+        if SANITIZED:
+            print(f"not run: {self.id()}: the sanitizer has an allocator of its own")
+            return
+        for slow in ("WRITE", "FSYNC"):
+            with self.subTest(slow=slow):
+                result = self.run_tool(*self.command("""
+                    import os, snapcapture, threading, time
+                    taken = []
+                    thread = threading.Thread(target=lambda: taken.append(snapcapture.snapshot()))
+                    thread.start()
+                    while not (os.path.exists("writing") or os.path.exists("syncing")):
+                        time.sleep(0.001)
+                    os.closerange(3, 1024)
+                    files = [os.open("mine%d" % n, os.O_CREAT | os.O_RDWR) for n in range(30)]
+                    thread.join()
+                    assert taken == [None]
+                    assert [os.fstat(fd).st_size for fd in files] == [0] * 30
+                    os._exit(0)
+                """), env={**self.clean, "LD_PRELOAD": str(SLOW_LIBC), f"SLOW_{slow}_MS": "500"})
+                self.assertEqual((result.status, result.out), (0, b""), result.err)
+                self.assertRegex(result.err, r"\Asnapcapture\[\d+\]: \S+: cannot write: [^\n]+; the program goes on\n\Z")
+                self.assertEqual(self.series(), {})
+                for name in ("writing", "syncing"):
+                    (self.folder / name).unlink(missing_ok=True)
+
+    def test_words_go_to_standard_error_only(self):
+        """Not into a file that has its number in a program that closed it, but into a log that took its place."""
+        program = self.write("""
+            import os, snapcapture, sys
+            os.closerange(0, 1024)
+            flags = os.O_CREAT | os.O_RDWR | (os.O_APPEND if sys.argv[1] == "log" else 0)
+            assert [os.open("mine%d" % n, flags) for n in range(6)] == list(range(6))
+            os.rename("snaps", "elsewhere")
+            assert snapcapture.snapshot() is None
+            os.rename("elsewhere", "snaps")
+        """)
+        lost = r"snapcapture\[\d+\]: .*: cannot create: [^\n]*; the program goes on\n"
+        for kind, said in (("own", r""), ("log", rf"{lost}process (?s:.*) share (?s:.*)")):
+            with self.subTest(kind=kind):
+                self.capture(program, kind, options=["--top", "3"])
+                self.assertRegex((self.folder / "mine2").read_text(), rf"\A{said}\Z")
+                for n in range(6):
+                    (self.folder / f"mine{n}").unlink()
+
     def test_a_fork_does_not_wait_for_ever(self):
         self.capture_with_slow_libc("""
             import os, snapcapture, threading, time, warnings
