@@ -258,36 +258,57 @@ static int64_t next_time(void)
 	return now_ms() + (int64_t)(agent.options.every * 1000 * (0.9 + 0.2 * (double)random / UINT32_MAX));
 }
 
-/* … and releases it when it has let go of that. */
-static void end_with_python(int state)
+/* What Python remembers of our thread. It is allocated and released without the GIL, where a program that begins
+ * or ends tracemalloc at that moment crashes; so the thread has it from its first snapshot until it ends. */
+struct own_thread {
+	unsigned number;
+	void *state; /* while it does not have the GIL; NULL = none yet */
+	int before;  /* what releases it */
+};
+
+static bool is_wanted(const struct own_thread *own)
 {
-	void *own = py.PyEval_SaveThread();
+	return atomic_load(&agent.wanted) == own->number;
+}
+
+static void take_gil(struct own_thread *own)
+{
+	if (own->state != NULL) {
+		py.PyEval_RestoreThread(own->state);
+		return;
+	}
 	gate_enter();
-	py.PyEval_RestoreThread(own);
-	py.PyGILState_Release(state);
+	own->before = py.PyGILState_Ensure();
 	gate_leave();
 }
 
-static void take_from_thread(unsigned number, enum trigger trigger, bool collect, struct agent_result *result)
+static void leave_python(struct own_thread *own)
+{
+	if (own->state == NULL || !py.Py_IsInitialized() || py.is_finalizing())
+		return;
+	gate_enter();
+	py.PyEval_RestoreThread(own->state);
+	py.PyGILState_Release(own->before);
+	gate_leave();
+}
+
+static void take_from_thread(struct own_thread *own, enum trigger trigger, bool collect, struct agent_result *result)
 {
 	*result = (struct agent_result){.why = "the program is about to fork or to end"};
-	if (atomic_load(&agent.wanted) != number || !py.Py_IsInitialized() || py.is_finalizing())
+	if (!is_wanted(own) || !py.Py_IsInitialized() || py.is_finalizing())
 		return;
 	atomic_store(&agent.thread_works, true);
-	/* Python allocates what it remembers of a thread before it has the GIL. */
-	gate_enter();
-	int state = py.PyGILState_Ensure();
-	gate_leave();
-	if (atomic_load(&agent.wanted) == number)
+	take_gil(own);
+	if (is_wanted(own))
 		agent_take(trigger, NULL, collect, result);
-	end_with_python(state);
+	own->state = py.PyEval_SaveThread();
 	atomic_store(&agent.thread_works, false);
 }
 
-static void answer_request(unsigned number, bool collect)
+static void answer_request(struct own_thread *own, bool collect)
 {
 	struct agent_result result;
-	take_from_thread(number, TRIGGER_REQUEST, collect, &result);
+	take_from_thread(own, TRIGGER_REQUEST, collect, &result);
 	listener_answer(result.written, result.written ? result.path : result.why);
 }
 
@@ -304,21 +325,21 @@ static void notice_signal(void)
 		wake_thread();
 }
 
-static void take_and_forget(unsigned number, enum trigger trigger)
+static void take_and_forget(struct own_thread *own, enum trigger trigger)
 {
 	struct agent_result result;
-	if (atomic_load(&agent.wanted) == number)
-		take_from_thread(number, trigger, false, &result);
+	if (is_wanted(own))
+		take_from_thread(own, trigger, false, &result);
 }
 
-static void look_at_memory(unsigned number)
+static void look_at_memory(struct own_thread *own)
 {
 	static const enum trigger triggers[] = {[WATCH_RSS_STEP] = TRIGGER_RSS_STEP,
 						[WATCH_RSS_ABOVE] = TRIGGER_RSS_ABOVE,
 						[WATCH_LIMIT] = TRIGGER_LIMIT};
 	enum watch_event event = watch_look(&agent.watch);
 	if (event != WATCH_NOTHING)
-		take_and_forget(number, triggers[event]);
+		take_and_forget(own, triggers[event]);
 	agent.look = now_ms() + WATCH_PERIOD_MS;
 }
 
@@ -331,25 +352,26 @@ static void begin_to_watch(void)
 
 static void *run(void *argument)
 {
-	unsigned number = (unsigned)(uintptr_t)argument;
+	struct own_thread own = {.number = (unsigned)(uintptr_t)argument};
 	atomic_store(&agent.thread_id, (int)syscall(SYS_gettid));
-	while (atomic_load(&agent.wanted) == number) {
+	while (is_wanted(&own)) {
 		unsigned heard = bell_rings(&agent.bell);
 		bool collect;
 		if (atomic_exchange(&agent.signalled, false))
-			take_and_forget(number, TRIGGER_SIGNAL);
+			take_and_forget(&own, TRIGGER_SIGNAL);
 		if (listener_next(&collect))
-			answer_request(number, collect);
+			answer_request(&own, collect);
 		if (now_ms() >= agent.look)
-			look_at_memory(number);
+			look_at_memory(&own);
 		if (now_ms() >= agent.due) {
-			take_and_forget(number, TRIGGER_INTERVAL);
+			take_and_forget(&own, TRIGGER_INTERVAL);
 			agent.due = next_time();
 		}
 		int64_t next = agent.due < agent.look ? agent.due : agent.look;
-		if (atomic_load(&agent.wanted) == number)
+		if (is_wanted(&own))
 			bell_wait(&agent.bell, heard, next == INT64_MAX ? next : next - now_ms());
 	}
+	leave_python(&own);
 	return NULL;
 }
 

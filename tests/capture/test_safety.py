@@ -280,6 +280,54 @@ class Safety:
             os._exit(0)
         """, SLOW_WRITE_MS="3500")
 
+    def test_children_of_a_process_that_has_taken_snapshots(self):
+        """What Python remembers of the thread of the parent is none of theirs."""
+        for mode in ("exact", "tracemalloc"):
+            with self.subTest(mode=mode):
+                self.capture("""
+                    import os, sys, time, warnings
+                    warnings.simplefilter("ignore")
+                    def wait_for_snapshots(count):
+                        end = time.monotonic() + 20
+                        while sum("-%d-" % os.getpid() in name for name in os.listdir("snaps")) < count:
+                            assert time.monotonic() < end
+                            time.sleep(0.001)
+                    for generation in range(4):
+                        wait_for_snapshots(2)
+                        for _ in range(5):
+                            pid = os.fork()
+                            if pid == 0:
+                                break
+                            assert os.waitpid(pid, 0)[1] == 0
+                        else:
+                            sys.exit(0)
+                        if generation % 2:
+                            os._exit(0)
+                """, options=["--every", "20ms", "--mode", mode])
+                self.check_all()
+                for path in [path for paths in self.series().values() for path in paths]:
+                    path.unlink()
+
+    def test_tracemalloc_begun_and_ended_by_the_program(self):
+        """Python crashes if at that moment a thread allocates without its lock."""
+        told = r"(?:snapcapture\[\d+\]: the program has \w+[^\n]*; the program goes on\n)?"
+        for mode in ("tracemalloc", "exact", "sampled"):
+            with self.subTest(mode=mode):
+                result = self.run_tool(*self.command("""
+                    import time, tracemalloc
+                    kept = [bytearray(50) for _ in range(2000)]
+                    end = time.monotonic() + 1.5
+                    while time.monotonic() < end:
+                        tracemalloc.stop()
+                        tracemalloc.start(3)
+                        kept.append([bytes(100) for _ in range(20)])
+                """, options=["--mode", mode, "--every", "2ms", "--keep", "3"]), env=self.clean)
+                self.assertEqual((result.status, result.out), (0, b""), result.err)
+                self.assertRegex(result.err, rf"\A{told}\Z")
+                self.assertEqual(len(self.only_series()), 3)
+                for path in self.check_all():
+                    path.unlink()
+
     def test_multiprocessing(self):
         for method in ("fork", "spawn", "forkserver"):
             with self.subTest(method=method):
