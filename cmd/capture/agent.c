@@ -116,11 +116,27 @@ static void notice_fork(void)
 
 /* --- a snapshot --- */
 
-static bool lock(pthread_mutex_t *mutex)
+/* Our thread has the GIL, or waits for it, behind a gate. */
+static void *let_python_go(bool is_own)
 {
 	void *state = py.PyEval_SaveThread();
-	int result = pthread_mutex_lock(mutex);
+	if (is_own)
+		gate_leave(GATE_PYTHON);
+	return state;
+}
+
+static void take_python_back(bool is_own, void *state)
+{
+	if (is_own)
+		gate_enter(GATE_PYTHON);
 	py.PyEval_RestoreThread(state);
+}
+
+static bool lock(bool is_own, pthread_mutex_t *mutex)
+{
+	void *state = let_python_go(is_own);
+	int result = pthread_mutex_lock(mutex);
+	take_python_back(is_own, state);
 	return result == 0;
 }
 
@@ -185,7 +201,7 @@ static enum snap_status write_file(struct snap_builder *builder, struct tracer_c
 				   struct snap_error *err)
 {
 	struct snap_snapshot *snapshot = NULL;
-	gate_enter();
+	gate_enter(GATE_MEMORY);
 	enum snap_status status = rest != NULL ? tracer_build(rest, builder, err) : SNAP_OK;
 	tracer_free_copy(rest);
 	if (status == SNAP_OK)
@@ -194,11 +210,11 @@ static enum snap_status write_file(struct snap_builder *builder, struct tracer_c
 		status = series_write(&agent.series, snapshot, path, err);
 	snap_snapshot_free(snapshot);
 	snap_builder_free(builder);
-	gate_leave();
+	gate_leave(GATE_MEMORY);
 	return status == SNAP_OK ? series_publish(&agent.series, path, err) : status;
 }
 
-void agent_take(enum trigger trigger, const char *label, bool collect, struct agent_result *result)
+static void take(bool is_own, enum trigger trigger, const char *label, bool collect, struct agent_result *result)
 {
 	struct snap_builder *builder = NULL;
 	struct tracer_copy *rest = NULL;
@@ -207,7 +223,7 @@ void agent_take(enum trigger trigger, const char *label, bool collect, struct ag
 	*result = (struct agent_result){.written = false};
 	notice_fork();
 	/* Collecting garbage runs the program's code, which may come back here. */
-	if (!lock(&agent.busy)) {
+	if (!lock(is_own, &agent.busy)) {
 		strcpy(result->why, "a snapshot is being taken already");
 		return;
 	}
@@ -223,7 +239,7 @@ void agent_take(enum trigger trigger, const char *label, bool collect, struct ag
 		return;
 	}
 	enum snap_status status = collect_traces(trigger, label, collect, &builder, &rest, &err);
-	void *state = py.PyEval_SaveThread();
+	void *state = let_python_go(is_own);
 	if (status == SNAP_OK)
 		status = write_file(builder, rest, path, &err);
 	if (status == SNAP_OK) {
@@ -235,7 +251,12 @@ void agent_take(enum trigger trigger, const char *label, bool collect, struct ag
 		lose(result, &err, path);
 	}
 	pthread_mutex_unlock(&agent.busy);
-	py.PyEval_RestoreThread(state);
+	take_python_back(is_own, state);
+}
+
+void agent_take(enum trigger trigger, const char *label, bool collect, struct agent_result *result)
+{
+	take(false, trigger, label, collect, result);
 }
 
 /* --- the thread --- */
@@ -273,23 +294,26 @@ static bool is_wanted(const struct own_thread *own)
 
 static void take_gil(struct own_thread *own)
 {
+	gate_enter(GATE_PYTHON);
 	if (own->state != NULL) {
 		py.PyEval_RestoreThread(own->state);
 		return;
 	}
-	gate_enter();
+	gate_enter(GATE_MEMORY);
 	own->before = py.PyGILState_Ensure();
-	gate_leave();
+	gate_leave(GATE_MEMORY);
 }
 
 static void leave_python(struct own_thread *own)
 {
 	if (own->state == NULL || !py.Py_IsInitialized() || py.is_finalizing())
 		return;
-	gate_enter();
+	gate_enter(GATE_PYTHON);
+	gate_enter(GATE_MEMORY);
 	py.PyEval_RestoreThread(own->state);
 	py.PyGILState_Release(own->before);
-	gate_leave();
+	gate_leave(GATE_MEMORY);
+	gate_leave(GATE_PYTHON);
 }
 
 static void take_from_thread(struct own_thread *own, enum trigger trigger, bool collect, struct agent_result *result)
@@ -300,8 +324,8 @@ static void take_from_thread(struct own_thread *own, enum trigger trigger, bool 
 	atomic_store(&agent.thread_works, true);
 	take_gil(own);
 	if (is_wanted(own))
-		agent_take(trigger, NULL, collect, result);
-	own->state = py.PyEval_SaveThread();
+		take(true, trigger, NULL, collect, result);
+	own->state = let_python_go(true);
 	atomic_store(&agent.thread_works, false);
 }
 
@@ -428,7 +452,7 @@ static void go_on_in_child(void)
 /* Of the system: the child has only the thread that forked, and may exec at once. */
 static void in_forked_child(void)
 {
-	gate_reset();
+	gates_reset();
 	series_forget(&agent.series);
 	listener_forget();
 	agent.has_thread = false;
@@ -437,6 +461,24 @@ static void in_forked_child(void)
 	/* A server in C, such as uWSGI, forks workers that Python is not told of. */
 	if (agent.runs && !agent.python_forks)
 		go_on_in_child();
+}
+
+/* Of the system. Python's own way to fork frees the child of what our thread has or wants. Who forks in C may
+ * have the GIL that our thread waits for, and lets go of it only then. */
+static void before_system_fork(void)
+{
+	bool is_clear = gate_close(GATE_PYTHON);
+	if (is_clear || agent.python_forks || py.is_finalizing())
+		return;
+	void *state = python_has_gil() ? py.PyEval_SaveThread() : NULL;
+	gate_wait_until_clear(GATE_PYTHON);
+	if (state != NULL)
+		py.PyEval_RestoreThread(state);
+}
+
+static void after_system_fork_in_parent(void)
+{
+	gate_open(GATE_PYTHON);
 }
 
 /* A worker of multiprocessing ends without the hooks at exit, but with hooks of its own. */
@@ -462,7 +504,8 @@ void agent_before_fork(void)
 		pthread_mutex_unlock(&agent.change);
 	}
 	void *state = py.PyEval_SaveThread();
-	gate_close();
+	if (!gate_close(GATE_MEMORY))
+		gate_wait_until_clear(GATE_MEMORY);
 	py.PyEval_RestoreThread(state);
 	agent.python_forks = true;
 }
@@ -483,7 +526,7 @@ void agent_after_fork_in_parent(void)
 	bool is_main = (pid_t)syscall(SYS_gettid) == getpid();
 	agent.python_forks = false;
 	void *state = py.PyEval_SaveThread();
-	gate_open();
+	gate_open(GATE_MEMORY);
 	py.PyEval_RestoreThread(state);
 	if (agent.paused && (!is_main || py.Py_AddPendingCall(go_on, NULL) < 0))
 		go_on(NULL);
@@ -535,7 +578,7 @@ static bool register_hooks(py_object *module)
 	py.Py_DecRef(at_exit);
 	py.Py_DecRef(atexit);
 	py.Py_DecRef(os);
-	return registered && pthread_atfork(NULL, NULL, in_forked_child) == 0;
+	return registered && pthread_atfork(before_system_fork, after_system_fork_in_parent, in_forked_child) == 0;
 }
 
 static const char already_runs[] = "a capture is running already";
@@ -558,7 +601,7 @@ static void begin(py_object *module, const struct agent_options *options, const 
 	}
 	details_begin();
 	if (!agent.has_hooks) {
-		gate_reset();
+		gates_reset();
 		agent.has_hooks = register_hooks(module);
 	}
 	if (!agent.has_hooks)
@@ -583,7 +626,7 @@ bool agent_start(py_object *module, const struct agent_options *options, const c
 	if (agent.forked || !agent.has_hooks)
 		reset_locks();
 	agent.forked = false;
-	if (!lock(&agent.change)) {
+	if (!lock(false, &agent.change)) {
 		*why = "a capture begins or ends";
 		return false;
 	}
@@ -604,7 +647,7 @@ static void end(enum trigger trigger)
 	agent.paused = false;
 	stop_threads();
 	agent_take(trigger, NULL, false, &result);
-	bool locked = lock(&agent.busy);
+	bool locked = lock(false, &agent.busy);
 	recorder_stop();
 	agent.runs = false;
 	if (locked)
@@ -626,7 +669,7 @@ void agent_stop(enum trigger trigger)
 	if (!agent.runs)
 		return;
 	notice_fork();
-	if (!lock(&agent.change))
+	if (!lock(false, &agent.change))
 		return;
 	bool ends = agent.runs;
 	if (ends)

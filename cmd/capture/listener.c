@@ -89,12 +89,12 @@ static void listen_again(void)
 {
 	if (descriptor_is_ours(&listener.socket))
 		return;
-	gate_enter();
+	gate_enter(GATE_MEMORY);
 	if (!listener.has_tidied)
 		requests_tidy();
 	listener.has_tidied = true;
 	struct descriptor made = descriptor_new(requests_listen(listener.path));
-	gate_leave();
+	gate_leave(GATE_MEMORY);
 	pthread_mutex_lock(&listener.lock);
 	listener.socket = made;
 	pthread_mutex_unlock(&listener.lock);
@@ -248,9 +248,9 @@ void listener_stop(void)
 		nudge();
 		bell_wait(&listener.bell, heard, NUDGE_MS);
 	}
-	gate_enter();
+	gate_enter(GATE_MEMORY);
 	pthread_join(listener.thread, NULL);
-	gate_leave();
+	gate_leave(GATE_MEMORY);
 	process_wait_for_end(atomic_load(&listener.thread_id));
 	atomic_store(&listener.runs, false);
 }

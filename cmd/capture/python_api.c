@@ -73,6 +73,9 @@ bool python_load(const char **why)
 		*why = "this interpreter is too old: CPython 3.8 or later is needed";
 	if (!look_up(&py.is_finalizing, "Py_IsFinalizing") && !look_up(&py.is_finalizing, "_Py_IsFinalizing"))
 		*why = "this interpreter does not tell whether it is about to end";
+	if (!look_up(&py.current_thread, "PyThreadState_GetUnchecked") &&
+	    !look_up(&py.current_thread, "_PyThreadState_UncheckedGet"))
+		*why = "this interpreter does not tell which thread runs";
 	look_up(&py.set_reference_tracer, "PyRefTracer_SetTracer");
 	look_up(&py.get_reference_tracer, "PyRefTracer_GetTracer");
 	if (py.none == NULL || py.runtime_error == NULL || py.import_error == NULL)
@@ -87,6 +90,13 @@ void python_version(char text[PYTHON_VERSION_SIZE])
 {
 	const char *version = py.Py_GetVersion();
 	snprintf(text, PYTHON_VERSION_SIZE, "%.*s", (int)strcspn(version, " "), version);
+}
+
+/* Before 3.12 the state is that of the thread that has the GIL, since then that of this thread if it has it. */
+bool python_has_gil(void)
+{
+	void *state = py.PyGILState_GetThisThreadState();
+	return state != NULL && state == py.current_thread();
 }
 
 bool python_in_main_interpreter(void)

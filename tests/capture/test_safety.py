@@ -109,6 +109,33 @@ class Safety:
         self.request(process.pid)
         self.assertEqual(sorted(os.listdir(f"/proc/{process.pid}/fd")), ["0", "1", "2", "3"])
 
+    def test_forks_in_c_while_snapshots_are_taken(self):
+        """The child has nobody who would release the interpreter's lock, or take it when it has been asked to let go
+        of it; with that lock and without."""
+        for kind in ("CDLL", "PyDLL"):
+            with self.subTest(kind=kind):
+                self.capture("""
+                    import ctypes, os, sys, time
+                    fork = getattr(ctypes, sys.argv[1])(None).fork
+                    kept = [eval("[bytearray(%d)]" % (n % 300)) for n in range(30000)]
+                    def work(seconds):
+                        end = time.monotonic() + seconds
+                        while time.monotonic() < end:
+                            [str(i) for i in range(50)]
+                    for number in range(100):
+                        work(number % 10 * 0.0003)
+                        pid = fork()
+                        if pid == 0:
+                            work(0.01)
+                            os._exit(0)
+                        end = time.monotonic() + 20
+                        while os.waitpid(pid, os.WNOHANG) == (0, 0):
+                            if time.monotonic() > end:
+                                os.kill(pid, 9)
+                                sys.exit("child %d hangs" % number)
+                            time.sleep(0.001)
+                """, kind, options=["--every", "2ms", "--keep", "3"])
+
     def test_python_does_not_warn_of_a_thread_that_is_not_the_programs(self):
         self.capture("""
             import os, time, warnings
