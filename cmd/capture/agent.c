@@ -38,9 +38,11 @@ enum {
 
 static struct agent {
 	struct agent_options options;
-	bool runs, has_hooks;
+	bool runs, has_hooks, has_system_hooks;
+	bool has_tracers_hooks; /* set before ours, so that at a fork it locks itself behind us */
 	bool forked;       /* set by the system's hook at fork; Python's may not come */
 	bool python_forks; /* … but will, for the one before it has come */
+	atomic_uintptr_t execs; /* the thread that forks for a program to be run; 0 = none */
 	unsigned generation;
 	struct timespec start;
 	char program[256];
@@ -449,6 +451,46 @@ static void go_on_in_child(void)
 		(void)start_threads();
 }
 
+/* The child runs another program at once: of its threads and memory there is nothing to be seen, and it may
+ * allocate nothing, for an allocator need not survive a fork. */
+static bool forks_to_exec(void)
+{
+	return atomic_load(&agent.execs) == (uintptr_t)pthread_self();
+}
+
+/* With the GIL. These are what subprocess and multiprocessing have called. */
+static void note_exec(void)
+{
+	if (python_in_function("_execute_child") || python_in_function("spawnv_passfds"))
+		atomic_store(&agent.execs, (uintptr_t)pthread_self());
+}
+
+/* Of the system. Python's own way to fork frees the child of what our thread has or wants. Who forks in C may
+ * have the GIL that our thread waits for, and lets go of it only then. */
+static void before_system_fork(void)
+{
+	bool is_clear = gate_close(GATE_PYTHON);
+	/* A tracer that has locked itself lets nobody allocate, nor our thread go on. */
+	if (agent.python_forks || (recorder_has_tracer() && !agent.has_tracers_hooks) || py.is_finalizing())
+		return;
+	bool has_gil = python_has_gil();
+	if (has_gil)
+		note_exec();
+	if (is_clear || forks_to_exec())
+		return;
+	void *state = has_gil ? py.PyEval_SaveThread() : NULL;
+	gate_wait_until_clear(GATE_PYTHON);
+	if (state != NULL)
+		py.PyEval_RestoreThread(state);
+}
+
+static void after_system_fork_in_parent(void)
+{
+	if (forks_to_exec())
+		atomic_store(&agent.execs, 0);
+	gate_open(GATE_PYTHON);
+}
+
 /* Of the system: the child has only the thread that forked, and may exec at once. */
 static void in_forked_child(void)
 {
@@ -459,26 +501,8 @@ static void in_forked_child(void)
 	atomic_store(&agent.signalled, false);
 	agent.forked = true;
 	/* A server in C, such as uWSGI, forks workers that Python is not told of. */
-	if (agent.runs && !agent.python_forks)
+	if (agent.runs && !agent.python_forks && !forks_to_exec())
 		go_on_in_child();
-}
-
-/* Of the system. Python's own way to fork frees the child of what our thread has or wants. Who forks in C may
- * have the GIL that our thread waits for, and lets go of it only then. */
-static void before_system_fork(void)
-{
-	bool is_clear = gate_close(GATE_PYTHON);
-	if (is_clear || agent.python_forks || py.is_finalizing())
-		return;
-	void *state = python_has_gil() ? py.PyEval_SaveThread() : NULL;
-	gate_wait_until_clear(GATE_PYTHON);
-	if (state != NULL)
-		py.PyEval_RestoreThread(state);
-}
-
-static void after_system_fork_in_parent(void)
-{
-	gate_open(GATE_PYTHON);
 }
 
 /* A worker of multiprocessing ends without the hooks at exit, but with hooks of its own. */
@@ -497,6 +521,7 @@ static void follow_worker(py_object *module)
  * while one is at work, for a fork is not to wait for a disk. */
 void agent_before_fork(void)
 {
+	note_exec();
 	if (agent.runs && agent.has_thread && !atomic_load(&agent.thread_works) &&
 	    pthread_mutex_trylock(&agent.change) == 0) {
 		end_threads();
@@ -535,7 +560,7 @@ void agent_after_fork_in_parent(void)
 void agent_after_fork_in_child(py_object *module)
 {
 	agent.paused = agent.python_forks = false;
-	if (!agent.runs)
+	if (!agent.runs || forks_to_exec())
 		return;
 	follow_worker(module);
 	go_on_in_child();
@@ -578,7 +603,17 @@ static bool register_hooks(py_object *module)
 	py.Py_DecRef(at_exit);
 	py.Py_DecRef(atexit);
 	py.Py_DecRef(os);
-	return registered && pthread_atfork(before_system_fork, after_system_fork_in_parent, in_forked_child) == 0;
+	return registered;
+}
+
+/* Behind those of the tracer. */
+static bool register_system_hooks(void)
+{
+	if (agent.has_system_hooks)
+		return true;
+	agent.has_tracers_hooks = recorder_has_tracer();
+	agent.has_system_hooks = pthread_atfork(before_system_fork, after_system_fork_in_parent, in_forked_child) == 0;
+	return agent.has_system_hooks;
 }
 
 static const char already_runs[] = "a capture is running already";
@@ -608,8 +643,8 @@ static void begin(py_object *module, const struct agent_options *options, const 
 		*why = "the hooks at exit and fork cannot be set";
 	else if (options->signal != 0 && !signals_follow(options->signal, notice_signal))
 		*why = "the signal cannot be listened to";
-	else if (recorder_start(&options->recorder, &warning, why) && !start_threads())
-		*why = "no thread can be started";
+	else if (recorder_start(&options->recorder, &warning, why) && !(register_system_hooks() && start_threads()))
+		*why = "no thread can be started, or no hook at fork be set";
 	if (warning != NULL)
 		tell(warning);
 	snapshot_find_roots(&agent.roots);

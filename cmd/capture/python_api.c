@@ -99,6 +99,21 @@ bool python_has_gil(void)
 	return state != NULL && state == py.current_thread();
 }
 
+bool python_in_function(const char *name)
+{
+	py_object *frame = py.PyEval_GetFrame();
+	py_object *code = frame != NULL ? py.PyObject_GetAttrString(frame, "f_code") : NULL;
+	py_object *own_name = code != NULL ? py.PyObject_GetAttrString(code, "co_name") : NULL;
+	const char *text;
+	size_t size;
+	py_object *held = own_name != NULL ? python_text(own_name, &text, &size) : NULL;
+	bool is_it = held != NULL && strcmp(text, name) == 0;
+	py.Py_DecRef(held);
+	py.Py_DecRef(own_name);
+	py.Py_DecRef(code);
+	return is_it;
+}
+
 bool python_in_main_interpreter(void)
 {
 	return py.current_interpreter() == py.PyInterpreterState_Main();

@@ -58,6 +58,7 @@ enum { PYTHON_RAW, PYTHON_MEM, PYTHON_OBJ, PYTHON_ALLOCATORS };
 	X(void *, PyEval_SaveThread, (void))                                                                           \
 	X(void, PyEval_RestoreThread, (void *))                                                                        \
 	X(void *, PyGILState_GetThisThreadState, (void)) /* that of this thread, with or without the GIL */            \
+	X(py_object *, PyEval_GetFrame, (void)) /* borrowed */                                                         \
 	X(int, PyCode_Addr2Line, (py_object *, int))                                                                   \
 	X(ssize_t, PyUnicode_GetLength, (py_object *))                                                                 \
 	X(uint32_t, PyUnicode_ReadChar, (py_object *, ssize_t))                                                        \
@@ -91,6 +92,9 @@ void python_version(char text[PYTHON_VERSION_SIZE]);
 
 /* Whether this thread has the GIL. */
 bool python_has_gil(void);
+
+/* Whether the Python function that runs has this name. With the GIL. */
+bool python_in_function(const char *name);
 
 /* Whether the caller runs in the main interpreter, the only one the agent works in. */
 bool python_in_main_interpreter(void);

@@ -227,6 +227,34 @@ class Safety:
             os._exit(0)
         """, SLOW_WRITE_MS="500", SLOW_FREE_MS="1000")
 
+    def test_programs_run_while_a_thread_allocates(self):
+        """Nothing is allocated between fork and exec; and no thread of ours runs there, with preexec_fn or without."""
+        program = """
+            import os, snapcapture, subprocess, threading, time
+            thread = threading.Thread(target=snapcapture.snapshot)
+            thread.start()
+            while not os.path.exists("writing"):
+                time.sleep(0.001)
+            time.sleep(0.8)
+            def kill_children():
+                for task in os.listdir("/proc/self/task"):
+                    with open("/proc/self/task/%s/children" % task) as children:
+                        [os.kill(int(child), 9) for child in children.read().split()]
+            watchdog = threading.Timer(10, kill_children)
+            watchdog.daemon = True
+            watchdog.start()
+            assert subprocess.call(["true"]) == 0
+            os._exit(0)
+        """
+        self.capture_with_slow_libc(program, SLOW_WRITE_MS="500", SLOW_FREE_MS="1000")
+        self.capture("""
+            import os, subprocess, warnings
+            warnings.simplefilter("ignore")
+            def count_threads():
+                os.write(1, b"%d\\n" % len(os.listdir("/proc/self/task")))
+            subprocess.check_call(["true"], preexec_fn=count_threads)
+        """, out=b"1\n")
+
     def test_a_fork_does_not_wait_for_the_disk(self):
         self.capture_with_slow_libc("""
             import os, snapcapture, threading, time, warnings
