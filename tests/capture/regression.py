@@ -2,7 +2,7 @@
 """Runs regression tests of CPython itself under snaprun: for the program nothing may be different.
 
 Each interpreter that ships its tests runs each of them in each mode. What fails is run again without
-snaprun: it counts where it passes then. One line for each test, and status 1 when anything counts.
+snaprun, and in mode tracemalloc with Python's own tracing alone: it counts where it passes then. One line for each test, and status 1 when anything counts.
 
 usage: regression.py --bin DIR [--mode MODE]… [--python PATH]… [TEST]…"""
 
@@ -65,8 +65,12 @@ def main():
                     seconds, files = time.monotonic() - started, len(os.listdir(snaps))
                 verdict = "passed"
                 if not passed:
+                    name = "without snaprun"
                     passes_alone, _ = run(plain, clean_environment())
-                    verdict = "FAILED" if passes_alone else "failed, and so it does without snaprun"
+                    if passes_alone and mode == "tracemalloc":
+                        name = "under tracemalloc alone"
+                        passes_alone, _ = run([python, "-X", "tracemalloc=10", *plain[1:]], clean_environment())
+                    verdict = "FAILED" if passes_alone else f"failed, and so it does {name}"
                     failed |= passes_alone
                 print(f"{version:24} {mode:12} {test:16} {seconds:4.0f} s, {files:4} files: {verdict}", flush=True)
                 for line in [] if passed else TROUBLE.findall(said)[:20] + said.splitlines()[-5:]:
