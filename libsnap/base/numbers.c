@@ -58,6 +58,22 @@ enum snap_status snap_numbers_append(struct snap_numbers *n, const int64_t *valu
 	return SNAP_OK;
 }
 
+enum snap_status snap_numbers_repeat(struct snap_numbers *n, int32_t value, size_t count, struct snap_budget *budget,
+                                     struct snap_error *err)
+{
+	enum snap_status status = snap_numbers_reserve(n, n->count + count, budget, err);
+	if (status < 0)
+		return status;
+	if (n->is_wide)
+		for (size_t i = 0; i < count; i++)
+			n->wide[n->count + i] = value;
+	else
+		for (size_t i = 0; i < count; i++)
+			n->narrow[n->count + i] = value;
+	n->count += count;
+	return SNAP_OK;
+}
+
 void snap_numbers_read(const struct snap_numbers *n, size_t begin, size_t count, int64_t *values)
 {
 	if (n->is_wide)
