@@ -471,23 +471,27 @@ static void before_system_fork(void)
 {
 	bool is_clear = gate_close(GATE_PYTHON);
 	/* A tracer that has locked itself lets nobody allocate, nor our thread go on. */
-	if (agent.python_forks || (recorder_has_tracer() && !agent.has_tracers_hooks) || py.is_finalizing())
-		return;
-	bool has_gil = python_has_gil();
+	bool waits = !agent.python_forks && (agent.has_tracers_hooks || !recorder_has_tracer()) && !py.is_finalizing();
+	bool has_gil = waits && python_has_gil();
 	if (has_gil)
 		note_exec();
-	if (is_clear || forks_to_exec())
-		return;
-	void *state = has_gil ? py.PyEval_SaveThread() : NULL;
-	gate_wait_until_clear(GATE_PYTHON);
-	if (state != NULL)
-		py.PyEval_RestoreThread(state);
+	waits = waits && !forks_to_exec();
+	if (waits && !is_clear) {
+		void *state = has_gil ? py.PyEval_SaveThread() : NULL;
+		gate_wait_until_clear(GATE_PYTHON);
+		if (state != NULL)
+			py.PyEval_RestoreThread(state);
+	}
+	/* Only now: our thread may have had to pass this one to leave the other. */
+	if (!gate_close(GATE_MEMORY) && waits)
+		gate_wait_until_clear(GATE_MEMORY);
 }
 
 static void after_system_fork_in_parent(void)
 {
 	if (forks_to_exec())
 		atomic_store(&agent.execs, 0);
+	gate_open(GATE_MEMORY);
 	gate_open(GATE_PYTHON);
 }
 

@@ -205,15 +205,22 @@ class Safety:
 
     def test_fork_with_an_allocator_that_knows_nothing_of_forks(self):
         """The child would wait for ever for the lock that a thread of the parent has."""
+        for fork in ("os.fork", "ctypes.CDLL(None).fork", "ctypes.PyDLL(None).fork"):
+            with self.subTest(fork=fork):
+                self.fork_with_an_allocator(fork)
+
+    def fork_with_an_allocator(self, fork):
         self.capture_with_slow_libc("""
-            import os, snapcapture, threading, time, warnings
+            import ctypes, os, snapcapture, threading, time, warnings
+            FORK = eval(os.environ["FORK"])
             warnings.simplefilter("ignore")
             thread = threading.Thread(target=snapcapture.snapshot)
             thread.start()
             while not os.path.exists("writing"):
                 time.sleep(0.001)
+            os.unlink("writing")
             time.sleep(0.8)
-            pid = os.fork()
+            pid = FORK()
             if pid == 0:
                 kept = bytearray(100000)
                 os._exit(0)
@@ -225,7 +232,7 @@ class Safety:
                 time.sleep(0.01)
             thread.join()
             os._exit(0)
-        """, SLOW_WRITE_MS="500", SLOW_FREE_MS="1000")
+        """, FORK=fork, SLOW_WRITE_MS="500", SLOW_FREE_MS="1000")
 
     def test_programs_run_while_a_thread_allocates(self):
         """Nothing is allocated between fork and exec; and no thread of ours runs there, with preexec_fn or without."""
