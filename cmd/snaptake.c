@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "capture/requests.h"
@@ -28,6 +29,9 @@ static const struct tool tool = {
 
 /* A process with millions of blocks needs some time, and one that is busy in C some more. */
 enum { PATIENCE_S = 120 };
+
+/* While a process forks it does not listen for a moment, nor does a new one. */
+enum { RETRY_MS = 500, RETRY_PAUSE_MS = 10 };
 
 /* The number by which the process knows itself: the last of those it has in the namespaces around it. */
 static pid_t number_inside(pid_t pid)
@@ -65,11 +69,14 @@ static bool is_of(int fd, pid_t pid)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == pid;
 }
 
-static int connect_to(const char *name, pid_t pid)
+/* -1 when that fails. *again: it may be different in a moment, and nothing was said. */
+static int connect_to(const char *name, pid_t pid, bool *again)
 {
 	char folder[64];
 	struct stat st;
 	snprintf(folder, sizeof folder, "/proc/%ld", (long)pid);
+	bool may_retry = *again;
+	*again = false;
 	if (stat(folder, &st) < 0) {
 		message_fail(name, "there is no such process");
 		return -1;
@@ -88,15 +95,18 @@ static int connect_to(const char *name, pid_t pid)
 		return fd;
 	if (!connected && (errno == EACCES || errno == EPERM))
 		message_fail(name, "it belongs to another user: %s", strerror(errno));
+	else if (may_retry)
+		*again = true;
 	else
 		message_fail(name, "it takes no requests: it does not run under snaprun, or is not Python");
 	close(fd);
 	return -1;
 }
 
-static bool take(const char *name, pid_t pid, const char *request)
+static bool ask(const char *name, pid_t pid, const char *request, bool *again)
 {
-	int fd = connect_to(name, pid);
+	bool may_retry = *again;
+	int fd = connect_to(name, pid, again);
 	if (fd < 0)
 		return false;
 	char answer[PATH_MAX + 2];
@@ -115,9 +125,24 @@ static bool take(const char *name, pid_t pid, const char *request)
 		return puts(answer + 1) >= 0;
 	else if (used > 1 && answer[0] == REQUESTS_FAILED)
 		message_fail(name, "no snapshot: %s", answer + 1);
+	else if (may_retry)
+		*again = true;
 	else
 		message_fail(name, "it has gone, or does not listen to this user");
 	return false;
+}
+
+static bool take(const char *name, pid_t pid, const char *request)
+{
+	const struct timespec pause = {.tv_nsec = RETRY_PAUSE_MS * 1000000};
+	for (int waited = 0;; waited += RETRY_PAUSE_MS) {
+		bool again = waited < RETRY_MS;
+		if (ask(name, pid, request, &again))
+			return true;
+		if (!again)
+			return false;
+		nanosleep(&pause, NULL);
+	}
 }
 
 int main(int argc, char **argv)

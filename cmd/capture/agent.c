@@ -9,7 +9,6 @@
 #include "agent.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -17,33 +16,33 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "descriptors.h"
+#include "bell.h"
 #include "details.h"
 #include "gate.h"
+#include "listener.h"
 #include "process.h"
-#include "requests.h"
 #include "series.h"
 #include "show.h"
 #include "signals.h"
 #include "snapshot.h"
+#include "tell.h"
 #include "watch.h"
 
 enum {
-	CHECK_MS = 60000,       /* how long the thread sleeps without looking after its descriptors */
-	CHILD_WAIT_MS = 100,    /* children that exec another program are gone by then */
-	REQUEST_WAIT_MS = 2000, /* for a request to be spoken, and for an answer to be taken */
+	CHILD_WAIT_MS = 100, /* children that exec another program are gone by then */
 };
 
 static struct agent {
 	struct agent_options options;
-	bool runs, has_hooks;
+	bool runs, has_hooks, has_system_hooks;
+	bool has_tracers_hooks; /* set before ours, so that at a fork it locks itself behind us */
 	bool forked;       /* set by the system's hook at fork; Python's may not come */
 	bool python_forks; /* … but will, for the one before it has come */
+	atomic_uintptr_t execs; /* the thread that forks for a program to be run; 0 = none */
 	unsigned generation;
 	struct timespec start;
 	char program[256];
@@ -62,30 +61,15 @@ static struct agent {
 	atomic_uint wanted;         /* the number of the one that is to run; 0 = none */
 	atomic_bool thread_works;   /* it takes a snapshot, or waits for the GIL to do so */
 	bool paused;                /* there is none while the process forks */
-	bool in_child;              /* the thread begins in the child of a fork */
+	bool in_child;              /* the threads begin in the child of a fork */
 	int64_t due;                /* when the next interval ends */
 	int64_t look;               /* when memory is looked at again */
 	struct watch watch;
 	atomic_bool signalled;
-	struct descriptor wake[2]; /* the thread reads from the first */
-	struct descriptor listener; /* the thread's own */
-	char socket_path[REQUESTS_PATH_MAX];
+	struct bell bell; /* wakes the thread */
 } agent;
 
-/* --- saying what went wrong --- */
-
-static void tell(const char *sentence)
-{
-	char line[1024];
-	int size = snprintf(line, sizeof line, "snapcapture[%ld]: %s; the program goes on\n", (long)getpid(), sentence);
-	if (size < 0)
-		return;
-	for (char *c = line; c < line + strlen(line) - 1; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
-	if (write(STDERR_FILENO, line, strlen(line)) < 0)
-		errno = 0;
-}
+/* --- a series and its lock --- */
 
 /* Once in a process. */
 static void lose(struct agent_result *result, const struct snap_error *err, const char *path)
@@ -98,8 +82,6 @@ static void lose(struct agent_result *result, const struct snap_error *err, cons
 		tell(result->why);
 	agent.told = true;
 }
-
-/* --- a series and its lock --- */
 
 static void reset_locks(void)
 {
@@ -116,7 +98,7 @@ static void begin_series(void)
 {
 	agent.series.stem[0] = '\0';
 	agent.series.variant = agent.series.last = agent.series.oldest = agent.series.standing = 0;
-	agent.series.fd = -1;
+	agent.series.file.fd = -1;
 	agent.last_path[0] = '\0';
 	agent.dropped = 0;
 	agent.told = false;
@@ -136,11 +118,27 @@ static void notice_fork(void)
 
 /* --- a snapshot --- */
 
-static bool lock(pthread_mutex_t *mutex)
+/* Our thread has the GIL, or waits for it, behind a gate. */
+static void *let_python_go(bool is_own)
 {
 	void *state = py.PyEval_SaveThread();
-	int result = pthread_mutex_lock(mutex);
+	if (is_own)
+		gate_leave(GATE_PYTHON);
+	return state;
+}
+
+static void take_python_back(bool is_own, void *state)
+{
+	if (is_own)
+		gate_enter(GATE_PYTHON);
 	py.PyEval_RestoreThread(state);
+}
+
+static bool lock(bool is_own, pthread_mutex_t *mutex)
+{
+	void *state = let_python_go(is_own);
+	int result = pthread_mutex_lock(mutex);
+	take_python_back(is_own, state);
 	return result == 0;
 }
 
@@ -193,7 +191,7 @@ static enum snap_status collect_traces(enum trigger trigger, const char *label, 
 					  .number = agent.series.last + 1,
 					  .dropped = agent.dropped,
 					  .generation = agent.generation,
-					  .own_threads = agent.has_thread ? 1 : 0,
+					  .own_threads = (agent.has_thread ? 1U : 0) + (listener_runs() ? 1U : 0),
 					  .collect = collect || options->collect,
 					  .details = options->details};
 	return snapshot_collect(builder, rest, &occasion, err);
@@ -205,7 +203,7 @@ static enum snap_status write_file(struct snap_builder *builder, struct tracer_c
 				   struct snap_error *err)
 {
 	struct snap_snapshot *snapshot = NULL;
-	gate_enter();
+	gate_enter(GATE_MEMORY);
 	enum snap_status status = rest != NULL ? tracer_build(rest, builder, err) : SNAP_OK;
 	tracer_free_copy(rest);
 	if (status == SNAP_OK)
@@ -214,11 +212,11 @@ static enum snap_status write_file(struct snap_builder *builder, struct tracer_c
 		status = series_write(&agent.series, snapshot, path, err);
 	snap_snapshot_free(snapshot);
 	snap_builder_free(builder);
-	gate_leave();
+	gate_leave(GATE_MEMORY);
 	return status == SNAP_OK ? series_publish(&agent.series, path, err) : status;
 }
 
-void agent_take(enum trigger trigger, const char *label, bool collect, struct agent_result *result)
+static void take(bool is_own, enum trigger trigger, const char *label, bool collect, struct agent_result *result)
 {
 	struct snap_builder *builder = NULL;
 	struct tracer_copy *rest = NULL;
@@ -227,7 +225,7 @@ void agent_take(enum trigger trigger, const char *label, bool collect, struct ag
 	*result = (struct agent_result){.written = false};
 	notice_fork();
 	/* Collecting garbage runs the program's code, which may come back here. */
-	if (!lock(&agent.busy)) {
+	if (!lock(is_own, &agent.busy)) {
 		strcpy(result->why, "a snapshot is being taken already");
 		return;
 	}
@@ -243,7 +241,7 @@ void agent_take(enum trigger trigger, const char *label, bool collect, struct ag
 		return;
 	}
 	enum snap_status status = collect_traces(trigger, label, collect, &builder, &rest, &err);
-	void *state = py.PyEval_SaveThread();
+	void *state = let_python_go(is_own);
 	if (status == SNAP_OK)
 		status = write_file(builder, rest, path, &err);
 	if (status == SNAP_OK) {
@@ -255,7 +253,12 @@ void agent_take(enum trigger trigger, const char *label, bool collect, struct ag
 		lose(result, &err, path);
 	}
 	pthread_mutex_unlock(&agent.busy);
-	py.PyEval_RestoreThread(state);
+	take_python_back(is_own, state);
+}
+
+void agent_take(enum trigger trigger, const char *label, bool collect, struct agent_result *result)
+{
+	take(false, trigger, label, collect, result);
 }
 
 /* --- the thread --- */
@@ -278,140 +281,91 @@ static int64_t next_time(void)
 	return now_ms() + (int64_t)(agent.options.every * 1000 * (0.9 + 0.2 * (double)random / UINT32_MAX));
 }
 
-/* … and releases it when it has let go of that. */
-static void end_with_python(int state)
+/* What Python remembers of our thread. It is allocated and released without the GIL, where a program that begins
+ * or ends tracemalloc at that moment crashes; so the thread has it from its first snapshot until it ends. */
+struct own_thread {
+	unsigned number;
+	void *state; /* while it does not have the GIL; NULL = none yet */
+	int before;  /* what releases it */
+};
+
+static bool is_wanted(const struct own_thread *own)
 {
-	void *own = py.PyEval_SaveThread();
-	gate_enter();
-	py.PyEval_RestoreThread(own);
-	py.PyGILState_Release(state);
-	gate_leave();
+	return atomic_load(&agent.wanted) == own->number;
 }
 
-static void take_from_thread(unsigned number, enum trigger trigger, bool collect, struct agent_result *result)
+static void take_gil(struct own_thread *own)
+{
+	gate_enter(GATE_PYTHON);
+	if (own->state != NULL) {
+		py.PyEval_RestoreThread(own->state);
+		return;
+	}
+	gate_enter(GATE_MEMORY);
+	own->before = py.PyGILState_Ensure();
+	gate_leave(GATE_MEMORY);
+}
+
+static void leave_python(struct own_thread *own)
+{
+	if (own->state == NULL || !py.Py_IsInitialized() || py.is_finalizing())
+		return;
+	gate_enter(GATE_PYTHON);
+	gate_enter(GATE_MEMORY);
+	py.PyEval_RestoreThread(own->state);
+	py.PyGILState_Release(own->before);
+	gate_leave(GATE_MEMORY);
+	gate_leave(GATE_PYTHON);
+}
+
+static void take_from_thread(struct own_thread *own, enum trigger trigger, bool collect, struct agent_result *result)
 {
 	*result = (struct agent_result){.why = "the program is about to fork or to end"};
-	if (atomic_load(&agent.wanted) != number || !py.Py_IsInitialized() || py.is_finalizing())
+	if (!is_wanted(own) || !py.Py_IsInitialized() || py.is_finalizing())
 		return;
 	atomic_store(&agent.thread_works, true);
-	/* Python allocates what it remembers of a thread before it has the GIL. */
-	gate_enter();
-	int state = py.PyGILState_Ensure();
-	gate_leave();
-	if (atomic_load(&agent.wanted) == number)
-		agent_take(trigger, NULL, collect, result);
-	end_with_python(state);
+	take_gil(own);
+	if (is_wanted(own))
+		take(true, trigger, NULL, collect, result);
+	own->state = let_python_go(true);
 	atomic_store(&agent.thread_works, false);
 }
 
-static bool wait_for(int fd, short events)
-{
-	struct pollfd waited = {.fd = fd, .events = events};
-	return poll(&waited, 1, REQUEST_WAIT_MS) > 0;
-}
-
-static void answer(int connection, const struct agent_result *result)
-{
-	char text[PATH_MAX + 2];
-	int size = snprintf(text, sizeof text, "%c%s", result->written ? REQUESTS_DONE : REQUESTS_FAILED,
-			    result->written ? result->path : result->why);
-	/* So little fits into the socket at once. */
-	if (size > 0 && wait_for(connection, POLLOUT) &&
-	    send(connection, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1,
-		 MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		errno = 0;
-}
-
-static void serve(unsigned number, int connection)
+static void answer_request(struct own_thread *own, bool collect)
 {
 	struct agent_result result;
-	char line[REQUESTS_LINE_MAX] = "";
-	size_t used = 0;
-	while (used < sizeof line - 1 && strchr(line, '\n') == NULL) {
-		ssize_t got = wait_for(connection, POLLIN)
-				      ? recv(connection, line + used, sizeof line - 1 - used, MSG_DONTWAIT)
-				      : -1;
-		if (got <= 0)
-			return;
-		used += (size_t)got;
-		line[used] = '\0';
-	}
-	bool collect = strcmp(line, REQUESTS_COLLECT) == 0;
-	if (collect || strcmp(line, REQUESTS_PLAIN) == 0) {
-		take_from_thread(number, TRIGGER_REQUEST, collect, &result);
-	} else {
-		result.written = false;
-		strcpy(result.why, "the request is not understood");
-	}
-	answer(connection, &result);
+	take_from_thread(own, TRIGGER_REQUEST, collect, &result);
+	listener_answer(result.written, result.written ? result.path : result.why);
 }
 
-static void accept_request(unsigned number)
+/* In the handler of a signal, or in the listener. */
+static void wake_thread(void)
 {
-	if (!descriptor_is_ours(&agent.listener))
-		return;
-	struct descriptor connection = descriptor_new(accept4(agent.listener.fd, NULL, NULL, SOCK_CLOEXEC));
-	if (connection.fd < 0) {
-		/* No descriptor is left, and the request still waits. */
-		const struct timespec pause = {.tv_nsec = 100000000};
-		nanosleep(&pause, NULL);
-		return;
-	}
-	if (requests_allowed(connection.fd))
-		serve(number, connection.fd);
-	descriptor_close(&connection);
-}
-
-/* The program may have closed it with all it did not know. */
-static void listen_again(void)
-{
-	if (descriptor_is_ours(&agent.listener))
-		return;
-	gate_enter();
-	agent.listener = descriptor_new(requests_listen(agent.socket_path));
-	gate_leave();
+	bell_ring(&agent.bell);
 }
 
 /* In the handler of a signal. */
 static void notice_signal(void)
 {
-	if (!atomic_exchange(&agent.signalled, true) &&
-	    descriptor_is_ours(&agent.wake[1]) && send(agent.wake[1].fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		errno = 0;
+	if (!atomic_exchange(&agent.signalled, true))
+		wake_thread();
 }
 
-static void sleep_until(unsigned number, int64_t when)
-{
-	int64_t now = now_ms(), span = when > now ? when - now : 0;
-	struct pollfd waited[2] = {{.fd = -1, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
-	if (descriptor_is_ours(&agent.wake[0]))
-		waited[0].fd = agent.wake[0].fd;
-	if (descriptor_is_ours(&agent.listener))
-		waited[1].fd = agent.listener.fd;
-	if (poll(waited, 2, span < CHECK_MS ? (int)span : CHECK_MS) <= 0)
-		return;
-	char bytes[64];
-	if ((waited[0].revents & POLLIN) != 0 && recv(waited[0].fd, bytes, sizeof bytes, MSG_DONTWAIT) < 0)
-		errno = 0;
-	if ((waited[1].revents & POLLIN) != 0)
-		accept_request(number);
-}
-
-static void take_and_forget(unsigned number, enum trigger trigger)
+static void take_and_forget(struct own_thread *own, enum trigger trigger)
 {
 	struct agent_result result;
-	if (atomic_load(&agent.wanted) == number)
-		take_from_thread(number, trigger, false, &result);
+	if (is_wanted(own))
+		take_from_thread(own, trigger, false, &result);
 }
 
-static void look_at_memory(unsigned number)
+static void look_at_memory(struct own_thread *own)
 {
 	static const enum trigger triggers[] = {[WATCH_RSS_STEP] = TRIGGER_RSS_STEP,
 						[WATCH_RSS_ABOVE] = TRIGGER_RSS_ABOVE,
 						[WATCH_LIMIT] = TRIGGER_LIMIT};
 	enum watch_event event = watch_look(&agent.watch);
 	if (event != WATCH_NOTHING)
-		take_and_forget(number, triggers[event]);
+		take_and_forget(own, triggers[event]);
 	agent.look = now_ms() + WATCH_PERIOD_MS;
 }
 
@@ -424,48 +378,33 @@ static void begin_to_watch(void)
 
 static void *run(void *argument)
 {
-	unsigned number = (unsigned)(uintptr_t)argument;
+	struct own_thread own = {.number = (unsigned)(uintptr_t)argument};
 	atomic_store(&agent.thread_id, (int)syscall(SYS_gettid));
-	if (agent.in_child)
-		sleep_until(number, now_ms() + CHILD_WAIT_MS);
-	while (atomic_load(&agent.wanted) == number) {
-		listen_again();
-		if (!atomic_load(&agent.signalled))
-			sleep_until(number, agent.due < agent.look ? agent.due : agent.look);
-		if (atomic_load(&agent.wanted) != number)
-			break;
+	while (is_wanted(&own)) {
+		unsigned heard = bell_rings(&agent.bell);
+		bool collect;
 		if (atomic_exchange(&agent.signalled, false))
-			take_and_forget(number, TRIGGER_SIGNAL);
+			take_and_forget(&own, TRIGGER_SIGNAL);
+		if (listener_next(&collect))
+			answer_request(&own, collect);
 		if (now_ms() >= agent.look)
-			look_at_memory(number);
+			look_at_memory(&own);
 		if (now_ms() >= agent.due) {
-			take_and_forget(number, TRIGGER_INTERVAL);
+			take_and_forget(&own, TRIGGER_INTERVAL);
 			agent.due = next_time();
 		}
+		int64_t next = agent.due < agent.look ? agent.due : agent.look;
+		if (is_wanted(&own))
+			bell_wait(&agent.bell, heard, next == INT64_MAX ? next : next - now_ms());
 	}
+	leave_python(&own);
 	return NULL;
 }
 
-/* The pair stays while the process does, for the handler of a signal may use it at any time. */
-static bool make_wake(void)
-{
-	int pair[2];
-	if (descriptor_is_ours(&agent.wake[0]) && descriptor_is_ours(&agent.wake[1]))
-		return true;
-	descriptor_close(&agent.wake[0]);
-	descriptor_close(&agent.wake[1]);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-		return false;
-	agent.wake[0] = descriptor_new(pair[0]);
-	agent.wake[1] = descriptor_new(pair[1]);
-	return true;
-}
-
-static bool start_thread(void)
+/* The one that takes snapshots, and the one that hears requests for them. */
+static bool start_threads(void)
 {
 	sigset_t all, before;
-	if (!make_wake())
-		return false;
 	unsigned number = ++agent.threads_begun;
 	atomic_store(&agent.wanted, number);
 	atomic_store(&agent.thread_works, false);
@@ -474,45 +413,31 @@ static bool start_thread(void)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	agent.has_thread = pthread_create(&agent.thread, NULL, run, (void *)(uintptr_t)number) == 0;
+	if (agent.has_thread)
+		(void)listener_start(wake_thread, agent.in_child ? CHILD_WAIT_MS : 0);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	agent.in_child = false;
 	return agent.has_thread;
 }
 
-/* The system counts a thread for a moment longer than it can be waited for, and Python looks there. */
-static void wait_until_gone(int thread)
-{
-	char path[64];
-	const struct timespec pause = {.tv_nsec = 50000};
-	snprintf(path, sizeof path, "/proc/self/task/%d", thread);
-	for (int i = 0; i < 200 && access(path, F_OK) == 0; i++)
-		nanosleep(&pause, NULL);
-}
-
-/* With the GIL, which is let go, for the thread may be about to take a snapshot. False if it could not be
- * woken: then it finds out by itself that it is not wanted. */
-static bool end_thread(void)
+/* With the GIL, which is let go, for the thread may be about to take a snapshot. */
+static void end_threads(void)
 {
 	atomic_store(&agent.wanted, 0);
-	bool woken = descriptor_is_ours(&agent.wake[1]) && send(agent.wake[1].fd, "", 1, MSG_NOSIGNAL) == 1;
+	wake_thread();
 	void *state = py.PyEval_SaveThread();
-	if (woken) {
-		pthread_join(agent.thread, NULL);
-		wait_until_gone(atomic_load(&agent.thread_id));
-	} else {
-		pthread_detach(agent.thread);
-	}
+	pthread_join(agent.thread, NULL);
+	process_wait_for_end(atomic_load(&agent.thread_id));
+	listener_stop();
 	py.PyEval_RestoreThread(state);
 	agent.has_thread = false;
-	return woken;
 }
 
-static void stop_thread(void)
+static void stop_threads(void)
 {
-	if (agent.has_thread && !end_thread())
-		return;
-	if (descriptor_is_ours(&agent.listener))
-		unlink(agent.socket_path);
-	descriptor_close(&agent.listener);
+	if (agent.has_thread)
+		end_threads();
+	listener_unlink();
 }
 
 /* --- fork --- */
@@ -523,24 +448,64 @@ static void go_on_in_child(void)
 	begin_to_watch();
 	agent.in_child = true;
 	if (!agent.has_thread)
-		(void)start_thread();
+		(void)start_threads();
+}
+
+/* The child runs another program at once: of its threads and memory there is nothing to be seen, and it may
+ * allocate nothing, for an allocator need not survive a fork. */
+static bool forks_to_exec(void)
+{
+	return atomic_load(&agent.execs) == (uintptr_t)pthread_self();
+}
+
+/* With the GIL. These are what subprocess and multiprocessing have called. */
+static void note_exec(void)
+{
+	if (python_in_function("_execute_child") || python_in_function("spawnv_passfds"))
+		atomic_store(&agent.execs, (uintptr_t)pthread_self());
+}
+
+/* Of the system. Python's own way to fork frees the child of what our thread has or wants. Who forks in C may
+ * have the GIL that our thread waits for, and lets go of it only then. */
+static void before_system_fork(void)
+{
+	bool is_clear = gate_close(GATE_PYTHON);
+	/* A tracer that has locked itself lets nobody allocate, nor our thread go on. */
+	bool waits = !agent.python_forks && (agent.has_tracers_hooks || !recorder_has_tracer()) && !py.is_finalizing();
+	bool has_gil = waits && python_has_gil();
+	if (has_gil)
+		note_exec();
+	waits = waits && !forks_to_exec();
+	if (waits && !is_clear) {
+		void *state = has_gil ? py.PyEval_SaveThread() : NULL;
+		gate_wait_until_clear(GATE_PYTHON);
+		if (state != NULL)
+			py.PyEval_RestoreThread(state);
+	}
+	/* Only now: our thread may have had to pass this one to leave the other. */
+	if (!gate_close(GATE_MEMORY) && waits)
+		gate_wait_until_clear(GATE_MEMORY);
+}
+
+static void after_system_fork_in_parent(void)
+{
+	if (forks_to_exec())
+		atomic_store(&agent.execs, 0);
+	gate_open(GATE_MEMORY);
+	gate_open(GATE_PYTHON);
 }
 
 /* Of the system: the child has only the thread that forked, and may exec at once. */
 static void in_forked_child(void)
 {
-	gate_reset();
-	if (agent.series.fd >= 0)
-		close(agent.series.fd);
-	agent.series.fd = -1;
-	descriptor_close(&agent.listener);
-	descriptor_close(&agent.wake[0]);
-	descriptor_close(&agent.wake[1]);
+	gates_reset();
+	series_forget(&agent.series);
+	listener_forget();
 	agent.has_thread = false;
 	atomic_store(&agent.signalled, false);
 	agent.forked = true;
 	/* A server in C, such as uWSGI, forks workers that Python is not told of. */
-	if (agent.runs && !agent.python_forks)
+	if (agent.runs && !agent.python_forks && !forks_to_exec())
 		go_on_in_child();
 }
 
@@ -560,13 +525,16 @@ static void follow_worker(py_object *module)
  * while one is at work, for a fork is not to wait for a disk. */
 void agent_before_fork(void)
 {
-	if (agent.runs && agent.has_thread && !atomic_load(&agent.thread_works) && descriptor_is_ours(&agent.wake[1]) &&
+	note_exec();
+	if (agent.runs && agent.has_thread && !atomic_load(&agent.thread_works) &&
 	    pthread_mutex_trylock(&agent.change) == 0) {
-		agent.paused = end_thread();
+		end_threads();
+		agent.paused = true;
 		pthread_mutex_unlock(&agent.change);
 	}
 	void *state = py.PyEval_SaveThread();
-	gate_close();
+	if (!gate_close(GATE_MEMORY))
+		gate_wait_until_clear(GATE_MEMORY);
 	py.PyEval_RestoreThread(state);
 	agent.python_forks = true;
 }
@@ -575,7 +543,7 @@ static int go_on(void *nothing)
 {
 	(void)nothing;
 	if (agent.paused && agent.runs)
-		(void)start_thread();
+		(void)start_threads();
 	agent.paused = false;
 	return 0;
 }
@@ -587,7 +555,7 @@ void agent_after_fork_in_parent(void)
 	bool is_main = (pid_t)syscall(SYS_gettid) == getpid();
 	agent.python_forks = false;
 	void *state = py.PyEval_SaveThread();
-	gate_open();
+	gate_open(GATE_MEMORY);
 	py.PyEval_RestoreThread(state);
 	if (agent.paused && (!is_main || py.Py_AddPendingCall(go_on, NULL) < 0))
 		go_on(NULL);
@@ -596,7 +564,7 @@ void agent_after_fork_in_parent(void)
 void agent_after_fork_in_child(py_object *module)
 {
 	agent.paused = agent.python_forks = false;
-	if (!agent.runs)
+	if (!agent.runs || forks_to_exec())
 		return;
 	follow_worker(module);
 	go_on_in_child();
@@ -639,7 +607,17 @@ static bool register_hooks(py_object *module)
 	py.Py_DecRef(at_exit);
 	py.Py_DecRef(atexit);
 	py.Py_DecRef(os);
-	return registered && pthread_atfork(NULL, NULL, in_forked_child) == 0;
+	return registered;
+}
+
+/* Behind those of the tracer. */
+static bool register_system_hooks(void)
+{
+	if (agent.has_system_hooks)
+		return true;
+	agent.has_tracers_hooks = recorder_has_tracer();
+	agent.has_system_hooks = pthread_atfork(before_system_fork, after_system_fork_in_parent, in_forked_child) == 0;
+	return agent.has_system_hooks;
 }
 
 static const char already_runs[] = "a capture is running already";
@@ -647,10 +625,8 @@ static const char already_runs[] = "a capture is running already";
 /* With `change`. */
 static void begin(py_object *module, const struct agent_options *options, const char **why)
 {
-	struct descriptor none = {.fd = -1};
 	const char *warning = NULL;
-	if (!agent.has_hooks)
-		agent.listener = agent.wake[0] = agent.wake[1] = none;
+	tell_begin();
 	agent.in_child = false;
 	atomic_store(&agent.signalled, false);
 	begin_series();
@@ -664,15 +640,15 @@ static void begin(py_object *module, const struct agent_options *options, const 
 	}
 	details_begin();
 	if (!agent.has_hooks) {
-		gate_reset();
+		gates_reset();
 		agent.has_hooks = register_hooks(module);
 	}
 	if (!agent.has_hooks)
 		*why = "the hooks at exit and fork cannot be set";
 	else if (options->signal != 0 && !signals_follow(options->signal, notice_signal))
 		*why = "the signal cannot be listened to";
-	else if (recorder_start(&options->recorder, &warning, why) && !start_thread())
-		*why = "no thread can be started";
+	else if (recorder_start(&options->recorder, &warning, why) && !(register_system_hooks() && start_threads()))
+		*why = "no thread can be started, or no hook at fork be set";
 	if (warning != NULL)
 		tell(warning);
 	snapshot_find_roots(&agent.roots);
@@ -689,7 +665,7 @@ bool agent_start(py_object *module, const struct agent_options *options, const c
 	if (agent.forked || !agent.has_hooks)
 		reset_locks();
 	agent.forked = false;
-	if (!lock(&agent.change)) {
+	if (!lock(false, &agent.change)) {
 		*why = "a capture begins or ends";
 		return false;
 	}
@@ -708,9 +684,9 @@ static void end(enum trigger trigger)
 {
 	struct agent_result result;
 	agent.paused = false;
-	stop_thread();
+	stop_threads();
 	agent_take(trigger, NULL, false, &result);
-	bool locked = lock(&agent.busy);
+	bool locked = lock(false, &agent.busy);
 	recorder_stop();
 	agent.runs = false;
 	if (locked)
@@ -732,7 +708,7 @@ void agent_stop(enum trigger trigger)
 	if (!agent.runs)
 		return;
 	notice_fork();
-	if (!lock(&agent.change))
+	if (!lock(false, &agent.change))
 		return;
 	bool ends = agent.runs;
 	if (ends)

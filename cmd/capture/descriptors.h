@@ -12,8 +12,11 @@ struct descriptor {
 	ino_t node;
 };
 
-/* Takes `fd` over, moved away from the places of standard streams; -1 is taken as none. */
+/* Takes `fd` over, moved up where a program that closes it does not soon get the same number; -1 is taken as
+ * none, and errno stays. */
 struct descriptor descriptor_new(int fd);
+/* What stands for a number now; it stays whose it is. */
+struct descriptor descriptor_look(int fd);
 /* Whether the number still stands for what it stood for. */
 bool descriptor_is_ours(const struct descriptor *d);
 /* Closes it if it is ours; then there is none. */

@@ -5,26 +5,28 @@
 #include <pthread.h>
 #include <time.h>
 
-static struct gate {
+static struct {
 	pthread_mutex_t lock; /* never held while anything but the gate itself is waited for */
 	pthread_cond_t changed;
 	unsigned forks;  /* that have closed it */
 	unsigned inside; /* threads behind it */
-} gate;
+} gates[GATES];
 
-void gate_reset(void)
+void gates_reset(void)
 {
 	pthread_condattr_t clock;
 	pthread_condattr_init(&clock);
 	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-	pthread_mutex_init(&gate.lock, NULL);
-	pthread_cond_init(&gate.changed, &clock);
+	for (int i = 0; i < GATES; i++) {
+		pthread_mutex_init(&gates[i].lock, NULL);
+		pthread_cond_init(&gates[i].changed, &clock);
+		gates[i].forks = gates[i].inside = 0;
+	}
 	pthread_condattr_destroy(&clock);
-	gate.forks = gate.inside = 0;
 }
 
 /* With the lock: until *count is 0 or the time is up. */
-static void wait_for_none(const unsigned *count)
+static void wait_for_none(enum gate which, const unsigned *count)
 {
 	struct timespec end;
 	clock_gettime(CLOCK_MONOTONIC, &end);
@@ -34,41 +36,49 @@ static void wait_for_none(const unsigned *count)
 		end.tv_sec++;
 		end.tv_nsec -= 1000000000;
 	}
-	while (*count > 0 && pthread_cond_timedwait(&gate.changed, &gate.lock, &end) == 0)
+	while (*count > 0 && pthread_cond_timedwait(&gates[which].changed, &gates[which].lock, &end) == 0)
 		;
 }
 
-void gate_enter(void)
+void gate_enter(enum gate which)
 {
-	pthread_mutex_lock(&gate.lock);
-	wait_for_none(&gate.forks);
-	gate.inside++;
-	pthread_mutex_unlock(&gate.lock);
+	pthread_mutex_lock(&gates[which].lock);
+	wait_for_none(which, &gates[which].forks);
+	gates[which].inside++;
+	pthread_mutex_unlock(&gates[which].lock);
 }
 
-static void one_less(unsigned *count)
+static void one_less(enum gate which, unsigned *count)
 {
-	pthread_mutex_lock(&gate.lock);
+	pthread_mutex_lock(&gates[which].lock);
 	if (*count > 0)
 		(*count)--;
-	pthread_cond_broadcast(&gate.changed);
-	pthread_mutex_unlock(&gate.lock);
+	pthread_cond_broadcast(&gates[which].changed);
+	pthread_mutex_unlock(&gates[which].lock);
 }
 
-void gate_leave(void)
+void gate_leave(enum gate which)
 {
-	one_less(&gate.inside);
+	one_less(which, &gates[which].inside);
 }
 
-void gate_close(void)
+bool gate_close(enum gate which)
 {
-	pthread_mutex_lock(&gate.lock);
-	gate.forks++;
-	wait_for_none(&gate.inside);
-	pthread_mutex_unlock(&gate.lock);
+	pthread_mutex_lock(&gates[which].lock);
+	gates[which].forks++;
+	bool is_clear = gates[which].inside == 0;
+	pthread_mutex_unlock(&gates[which].lock);
+	return is_clear;
 }
 
-void gate_open(void)
+void gate_wait_until_clear(enum gate which)
 {
-	one_less(&gate.forks);
+	pthread_mutex_lock(&gates[which].lock);
+	wait_for_none(which, &gates[which].inside);
+	pthread_mutex_unlock(&gates[which].lock);
+}
+
+void gate_open(enum gate which)
+{
+	one_less(which, &gates[which].forks);
 }

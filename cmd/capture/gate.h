@@ -1,23 +1,35 @@
-/* What a fork waits for. Not every allocator survives a fork while another thread is inside it: some
- * leave the child a lock whose holder is not there. Threads that allocate without the GIL do so behind
- * this gate, and a fork closes it, waits until they are out, and opens it in the parent.
+/* What a fork waits for. There are two gates: threads of ours are behind them while they do what the child of
+ * a fork would not survive, and a fork closes a gate, waits until they are out, and opens it in the parent.
  *
- * All of these are called without the GIL, so that nobody keeps another waiting for it; behind the gate it
- * may be taken. Nobody waits longer than GATE_WAIT_MS: then things go on as they would without. */
+ * All of these are called without the GIL, so that nobody keeps another waiting for it, but for gate_close.
+ * Nobody waits longer than GATE_WAIT_MS: then things go on as they would without. */
 #ifndef CMD_CAPTURE_GATE_H
 #define CMD_CAPTURE_GATE_H
 
+#include <stdbool.h>
+
 enum { GATE_WAIT_MS = 2000 };
 
-/* Before all else, and in the child of a fork: the gate is open and nobody is behind it. */
-void gate_reset(void);
+enum gate {
+	/* Allocating without the GIL. Not every allocator survives a fork while another thread is inside it: some
+	 * leave the child a lock whose holder is not there. The GIL may be taken behind this gate. */
+	GATE_MEMORY,
+	/* Having the GIL, or waiting for it: the child has nobody who would release it, or take it when it has been
+	 * asked for. A fork that Python knows of puts that right, one in C does not. */
+	GATE_PYTHON,
+	GATES,
+};
 
-/* Around allocating; waits while it is closed. Not to be nested. */
-void gate_enter(void);
-void gate_leave(void);
+/* Before all else, and in the child of a fork: the gates are open and nobody is behind them. */
+void gates_reset(void);
 
-/* Around a fork; several may be under way. */
-void gate_close(void);
-void gate_open(void);
+/* Around what must not be forked; waits while the gate is closed. Not to be nested for the same gate. */
+void gate_enter(enum gate which);
+void gate_leave(enum gate which);
+
+/* Around a fork; several may be under way. False if somebody is still behind the gate; does not wait. */
+bool gate_close(enum gate which);
+void gate_wait_until_clear(enum gate which);
+void gate_open(enum gate which);
 
 #endif

@@ -196,3 +196,12 @@ void process_arguments(char *text, size_t room)
 	}
 	text[used] = '\0';
 }
+
+void process_wait_for_end(int thread)
+{
+	char path[64];
+	const struct timespec pause = {.tv_nsec = 50000};
+	snprintf(path, sizeof path, "/proc/self/task/%d", thread);
+	for (int i = 0; i < 200 && access(path, F_OK) == 0; i++)
+		nanosleep(&pause, NULL);
+}

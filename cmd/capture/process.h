@@ -44,4 +44,8 @@ uint64_t process_group_cache(const struct memory_group *group);
 /* The command line as a shell would read it; as much of it as fits. */
 void process_arguments(char *text, size_t room);
 
+/* Waits until the system no longer counts a thread that has been waited for already, but not for long: that
+ * takes a moment, and Python looks there. */
+void process_wait_for_end(int thread);
+
 #endif

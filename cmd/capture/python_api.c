@@ -73,6 +73,9 @@ bool python_load(const char **why)
 		*why = "this interpreter is too old: CPython 3.8 or later is needed";
 	if (!look_up(&py.is_finalizing, "Py_IsFinalizing") && !look_up(&py.is_finalizing, "_Py_IsFinalizing"))
 		*why = "this interpreter does not tell whether it is about to end";
+	if (!look_up(&py.current_thread, "PyThreadState_GetUnchecked") &&
+	    !look_up(&py.current_thread, "_PyThreadState_UncheckedGet"))
+		*why = "this interpreter does not tell which thread runs";
 	look_up(&py.set_reference_tracer, "PyRefTracer_SetTracer");
 	look_up(&py.get_reference_tracer, "PyRefTracer_GetTracer");
 	if (py.none == NULL || py.runtime_error == NULL || py.import_error == NULL)
@@ -87,6 +90,28 @@ void python_version(char text[PYTHON_VERSION_SIZE])
 {
 	const char *version = py.Py_GetVersion();
 	snprintf(text, PYTHON_VERSION_SIZE, "%.*s", (int)strcspn(version, " "), version);
+}
+
+/* Before 3.12 the state is that of the thread that has the GIL, since then that of this thread if it has it. */
+bool python_has_gil(void)
+{
+	void *state = py.PyGILState_GetThisThreadState();
+	return state != NULL && state == py.current_thread();
+}
+
+bool python_in_function(const char *name)
+{
+	py_object *frame = py.PyEval_GetFrame();
+	py_object *code = frame != NULL ? py.PyObject_GetAttrString(frame, "f_code") : NULL;
+	py_object *own_name = code != NULL ? py.PyObject_GetAttrString(code, "co_name") : NULL;
+	const char *text;
+	size_t size;
+	py_object *held = own_name != NULL ? python_text(own_name, &text, &size) : NULL;
+	bool is_it = held != NULL && strcmp(text, name) == 0;
+	py.Py_DecRef(held);
+	py.Py_DecRef(own_name);
+	py.Py_DecRef(code);
+	return is_it;
 }
 
 bool python_in_main_interpreter(void)

@@ -58,6 +58,7 @@ enum { PYTHON_RAW, PYTHON_MEM, PYTHON_OBJ, PYTHON_ALLOCATORS };
 	X(void *, PyEval_SaveThread, (void))                                                                           \
 	X(void, PyEval_RestoreThread, (void *))                                                                        \
 	X(void *, PyGILState_GetThisThreadState, (void)) /* that of this thread, with or without the GIL */            \
+	X(py_object *, PyEval_GetFrame, (void)) /* borrowed */                                                         \
 	X(int, PyCode_Addr2Line, (py_object *, int))                                                                   \
 	X(ssize_t, PyUnicode_GetLength, (py_object *))                                                                 \
 	X(uint32_t, PyUnicode_ReadChar, (py_object *, ssize_t))                                                        \
@@ -69,6 +70,7 @@ struct python {
 	PYTHON_FUNCTIONS(PYTHON_MEMBER)
 #undef PYTHON_MEMBER
 	void *(*current_interpreter)(void); /* PyInterpreterState_Get, which 3.8 spells with a '_' */
+	void *(*current_thread)(void);      /* PyThreadState_GetUnchecked, before 3.13 _PyThreadState_UncheckedGet */
 	int (*is_finalizing)(void);         /* Py_IsFinalizing, before 3.13 with a '_' */
 	/* Of 3.13 and later, else NULL: who is told of objects that are made (event 0), also of those whose memory
 	 * Python uses again. */
@@ -87,6 +89,12 @@ bool python_load(const char **why);
 /* "3.11.2" */
 enum { PYTHON_VERSION_SIZE = 32 };
 void python_version(char text[PYTHON_VERSION_SIZE]);
+
+/* Whether this thread has the GIL. */
+bool python_has_gil(void);
+
+/* Whether the Python function that runs has this name. With the GIL. */
+bool python_in_function(const char *name);
 
 /* Whether the caller runs in the main interpreter, the only one the agent works in. */
 bool python_in_main_interpreter(void);

@@ -62,8 +62,11 @@ static void remove_if_dead(const char *path)
 	close(probe);
 }
 
-static void tidy(const char *folder)
+void requests_tidy(void)
 {
+	char folder[REQUESTS_PATH_MAX];
+	if (!folder_of(folder, "", geteuid()) || !own_folder(folder))
+		return;
 	DIR *entries = opendir(folder);
 	struct dirent *entry;
 	for (int i = 0; entries != NULL && i < TIDIED_MAX && (entry = readdir(entries)) != NULL; i++) {
@@ -87,7 +90,6 @@ int requests_listen(char path[REQUESTS_PATH_MAX])
 	int size = snprintf(early, sizeof early, "%s/%ld.new", folder, (long)getpid());
 	if (size < 0 || (size_t)size >= sizeof early || !own_folder(folder))
 		return -1;
-	tidy(folder);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;

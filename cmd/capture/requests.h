@@ -16,9 +16,10 @@ enum { REQUESTS_PATH_MAX = 108, REQUESTS_LINE_MAX = 64, REQUESTS_DONE = '+', REQ
  * that the process has for its root ("" = ours too). False if that is too long. */
 bool requests_path(char path[REQUESTS_PATH_MAX], const char *root, uid_t user, pid_t pid);
 
-/* Listens there; -1 with errno on failure. The folder is made with mode 0700 and has to be the user's own.
- * What processes that are gone have left behind there is removed. */
+/* Listens there; -1 with errno on failure. The folder is made with mode 0700 and has to be the user's own. */
 int requests_listen(char path[REQUESTS_PATH_MAX]);
+/* Removes what processes that are gone have left behind in the folder. */
+void requests_tidy(void);
 
 /* Whether the other side runs as this user or as root. */
 bool requests_allowed(int connection);

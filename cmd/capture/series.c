@@ -13,8 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "descriptors.h"
-
 enum { PROGRAM_MAX = 48, VARIANTS_MAX = 1000 };
 
 void series_name(struct series *series, const char *program, const char *start, long pid)
@@ -51,9 +49,9 @@ static enum snap_status path_too_long(struct snap_error *err)
 	return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "the path is too long");
 }
 
-static int open_file(const char *path, int flags)
+static struct descriptor open_file(const char *path, int flags)
 {
-	return descriptor_new(open(path, O_WRONLY | O_CLOEXEC | flags, 0600)).fd;
+	return descriptor_new(open(path, O_WRONLY | O_CLOEXEC | flags, 0600));
 }
 
 static enum snap_status write_snapshot(int fd, const struct snap_snapshot *snapshot, struct snap_error *err)
@@ -77,11 +75,10 @@ static enum snap_status write_snapshot(int fd, const struct snap_snapshot *snaps
 
 static void sync_folder(const char *folder)
 {
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	(void)fsync(fd);
-	close(fd);
+	struct descriptor opened = descriptor_new(open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	if (descriptor_is_ours(&opened))
+		(void)fsync(opened.fd);
+	descriptor_close(&opened);
 }
 
 /* A file without a name goes when the process does, however that ends. Where the file system has none of
@@ -89,14 +86,14 @@ static void sync_folder(const char *folder)
 static enum snap_status open_next(struct series *series, struct snap_error *err)
 {
 	series->temporary[0] = '\0';
-	series->fd = open_file(series->folder, O_TMPFILE);
-	if (series->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+	series->file = open_file(series->folder, O_TMPFILE);
+	if (series->file.fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
 		if (!path_of(series, series->last + 1, ".tmp", series->temporary))
 			return path_too_long(err);
 		unlink(series->temporary);
-		series->fd = open_file(series->temporary, O_CREAT | O_EXCL | O_NOFOLLOW);
+		series->file = open_file(series->temporary, O_CREAT | O_EXCL | O_NOFOLLOW);
 	}
-	return series->fd >= 0 ? SNAP_OK : system_error(err, "create");
+	return series->file.fd >= 0 ? SNAP_OK : system_error(err, "create");
 }
 
 static void close_file(struct series *series)
@@ -104,10 +101,14 @@ static void close_file(struct series *series)
 	if (series->temporary[0] != '\0')
 		unlink(series->temporary);
 	/* Forgotten first: a fork in between must not close what has the number next. */
-	int fd = series->fd;
-	series->fd = -1;
-	if (fd >= 0)
-		close(fd);
+	struct descriptor file = series->file;
+	series->file.fd = -1;
+	descriptor_close(&file);
+}
+
+void series_forget(struct series *series)
+{
+	descriptor_close(&series->file);
 }
 
 enum snap_status series_write(struct series *series, const struct snap_snapshot *snapshot, char path[PATH_MAX],
@@ -117,7 +118,7 @@ enum snap_status series_write(struct series *series, const struct snap_snapshot 
 		return path_too_long(err);
 	enum snap_status status = open_next(series, err);
 	if (status == SNAP_OK)
-		status = write_snapshot(series->fd, snapshot, err);
+		status = write_snapshot(series->file.fd, snapshot, err);
 	if (status < 0)
 		close_file(series);
 	return status;
@@ -185,11 +186,13 @@ enum snap_status series_publish(struct series *series, char path[PATH_MAX], stru
 {
 	char descriptor[40];
 	enum snap_status status = SNAP_OK;
-	snprintf(descriptor, sizeof descriptor, "/proc/self/fd/%d", series->fd);
-	if (fsync(series->fd) < 0 && errno != EINVAL && errno != ENOTSUP)
+	snprintf(descriptor, sizeof descriptor, "/proc/self/fd/%d", series->file.fd);
+	if (fsync(series->file.fd) < 0 && errno != EINVAL && errno != ENOTSUP)
 		status = system_error(err, "write");
 	else if (series->temporary[0] != '\0')
 		status = give_name(series, series->temporary, 0, path, err);
+	else if (!descriptor_is_ours(&series->file))
+		status = snap_fail(err, SNAP_ERR_IO, SNAP_NO_OFFSET, "cannot write: the program has closed the file");
 	else
 		status = give_name(series, descriptor, AT_SYMLINK_FOLLOW, path, err);
 	close_file(series);

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "descriptors.h"
+
 enum { SERIES_NAME_MAX = 128 };
 
 /* What stays when a file has been written. The oldest go first, but never the first of all, which is what
@@ -27,7 +29,7 @@ struct series {
 	unsigned last;              /* number of the last file; 0 = none yet */
 	unsigned oldest;            /* the oldest file but for the first that may still be there */
 	unsigned standing;          /* files that stand, as far as is known */
-	int fd;                     /* of the file being written, or -1; the child of a fork closes it */
+	struct descriptor file;     /* being written */
 	char temporary[PATH_MAX];   /* where that is; empty = it has no name, or there is none */
 };
 
@@ -42,5 +44,8 @@ enum snap_status series_write(struct series *series, const struct snap_snapshot 
 /* Brings what was written to the disk, gives it its name, which is then in `path`, and removes the oldest
  * files that are too many. Allocates nothing. */
 enum snap_status series_publish(struct series *series, char path[PATH_MAX], struct snap_error *err);
+
+/* In the child of a fork: the file being written is the parent's. */
+void series_forget(struct series *series);
 
 #endif

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tell.h"
+
 extern char **environ;
 
 /* Installed beside each other: lib/snaptools/snapcapture.so and bin/snaptop; else the shell's way. */
@@ -71,7 +73,7 @@ void show_file(const char *path, unsigned groups)
 	char tool[PATH_MAX];
 	pid_t pid;
 	find_tool(tool);
-	if (fcntl(STDERR_FILENO, F_GETFD) < 0 || spawn(&pid, tool, path, groups) != 0)
+	if (!tell_may() || spawn(&pid, tool, path, groups) != 0)
 		return;
 	const struct timespec pause = {.tv_nsec = 5000000};
 	for (int waited = 0; waitpid(pid, NULL, WNOHANG) == 0; waited += 5) {

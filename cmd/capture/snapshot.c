@@ -141,9 +141,9 @@ static void put_roots(struct snap_meta *meta, const struct snapshot_roots *roots
 static void read_details(struct details *details)
 {
 	void *state = py.PyEval_SaveThread();
-	gate_enter();
+	gate_enter(GATE_MEMORY);
 	details_read(details);
-	gate_leave();
+	gate_leave(GATE_MEMORY);
 	py.PyEval_RestoreThread(state);
 }
 

@@ -75,6 +75,67 @@ class Safety:
         for paths in self.series().values():
             self.assertEqual({self.meta(path)["capture.trigger"] for path in paths}, {"exit", "interval"})
 
+    def test_the_program_sees_only_its_own_descriptors(self):
+        """Also a program that the program runs, and when snapshots were taken; and no thread holds them open."""
+        lists = """
+            import os, sys, time
+            def descriptors():
+                return [int(fd) for fd in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd/" + fd)]
+        """
+        self.write(lists + """
+            assert descriptors() == [0, 1, 2], descriptors()
+        """, "run.py")
+        process = self.begin(lists + """
+            import snapcapture, subprocess
+            assert descriptors() == [0, 1, 2], descriptors()
+            assert snapcapture.snapshot() is not None
+            assert descriptors() == [0, 1, 2], descriptors()
+            subprocess.check_call([sys.executable, "run.py"])
+            ends = os.pipe()
+            time.sleep(0.3)  # for the thread to begin
+            pid = os.fork()
+            if pid == 0:
+                os.close(ends[1])
+                time.sleep(0.3)
+                assert descriptors() == [0, 1, 2, ends[0]], descriptors()
+                assert os.read(ends[0], 1) == b""
+                os._exit(0)
+            os.close(ends[1])
+            assert os.waitpid(pid, 0)[1] == 0
+            print("ready", flush=True)
+            time.sleep(60)
+        """)
+        self.ready(process)
+        self.request(process.pid)
+        self.assertEqual(sorted(os.listdir(f"/proc/{process.pid}/fd")), ["0", "1", "2", "3"])
+
+    def test_forks_in_c_while_snapshots_are_taken(self):
+        """The child has nobody who would release the interpreter's lock, or take it when it has been asked to let go
+        of it; with that lock and without."""
+        for kind in ("CDLL", "PyDLL"):
+            with self.subTest(kind=kind):
+                self.capture("""
+                    import ctypes, os, sys, time
+                    fork = getattr(ctypes, sys.argv[1])(None).fork
+                    kept = [eval("[bytearray(%d)]" % (n % 300)) for n in range(30000)]
+                    def work(seconds):
+                        end = time.monotonic() + seconds
+                        while time.monotonic() < end:
+                            [str(i) for i in range(50)]
+                    for number in range(100):
+                        work(number % 10 * 0.0003)
+                        pid = fork()
+                        if pid == 0:
+                            work(0.01)
+                            os._exit(0)
+                        end = time.monotonic() + 20
+                        while os.waitpid(pid, os.WNOHANG) == (0, 0):
+                            if time.monotonic() > end:
+                                os.kill(pid, 9)
+                                sys.exit("child %d hangs" % number)
+                            time.sleep(0.001)
+                """, kind, options=["--every", "2ms", "--keep", "3"])
+
     def test_python_does_not_warn_of_a_thread_that_is_not_the_programs(self):
         self.capture("""
             import os, time, warnings
@@ -144,15 +205,22 @@ class Safety:
 
     def test_fork_with_an_allocator_that_knows_nothing_of_forks(self):
         """The child would wait for ever for the lock that a thread of the parent has."""
+        for fork in ("os.fork", "ctypes.CDLL(None).fork", "ctypes.PyDLL(None).fork"):
+            with self.subTest(fork=fork):
+                self.fork_with_an_allocator(fork)
+
+    def fork_with_an_allocator(self, fork):
         self.capture_with_slow_libc("""
-            import os, snapcapture, threading, time, warnings
+            import ctypes, os, snapcapture, threading, time, warnings
+            FORK = eval(os.environ["FORK"])
             warnings.simplefilter("ignore")
             thread = threading.Thread(target=snapcapture.snapshot)
             thread.start()
             while not os.path.exists("writing"):
                 time.sleep(0.001)
+            os.unlink("writing")
             time.sleep(0.8)
-            pid = os.fork()
+            pid = FORK()
             if pid == 0:
                 kept = bytearray(100000)
                 os._exit(0)
@@ -164,7 +232,35 @@ class Safety:
                 time.sleep(0.01)
             thread.join()
             os._exit(0)
-        """, SLOW_WRITE_MS="500", SLOW_FREE_MS="1000")
+        """, FORK=fork, SLOW_WRITE_MS="500", SLOW_FREE_MS="1000")
+
+    def test_programs_run_while_a_thread_allocates(self):
+        """Nothing is allocated between fork and exec; and no thread of ours runs there, with preexec_fn or without."""
+        program = """
+            import os, snapcapture, subprocess, threading, time
+            thread = threading.Thread(target=snapcapture.snapshot)
+            thread.start()
+            while not os.path.exists("writing"):
+                time.sleep(0.001)
+            time.sleep(0.8)
+            def kill_children():
+                for task in os.listdir("/proc/self/task"):
+                    with open("/proc/self/task/%s/children" % task) as children:
+                        [os.kill(int(child), 9) for child in children.read().split()]
+            watchdog = threading.Timer(10, kill_children)
+            watchdog.daemon = True
+            watchdog.start()
+            assert subprocess.call(["true"]) == 0
+            os._exit(0)
+        """
+        self.capture_with_slow_libc(program, SLOW_WRITE_MS="500", SLOW_FREE_MS="1000")
+        self.capture("""
+            import os, subprocess, warnings
+            warnings.simplefilter("ignore")
+            def count_threads():
+                os.write(1, b"%d\\n" % len(os.listdir("/proc/self/task")))
+            subprocess.check_call(["true"], preexec_fn=count_threads)
+        """, out=b"1\n")
 
     def test_a_fork_does_not_wait_for_the_disk(self):
         self.capture_with_slow_libc("""
@@ -183,6 +279,52 @@ class Safety:
             os._exit(0)
         """, SLOW_FSYNC_MS="2000")
 
+    def test_descriptors_closed_while_a_snapshot_is_written(self):
+        """It is lost, and what has the number then is not written into."""
+        if SANITIZED:
+            print(f"not run: {self.id()}: the sanitizer has an allocator of its own")
+            return
+        for slow in ("WRITE", "FSYNC"):
+            with self.subTest(slow=slow):
+                result = self.run_tool(*self.command("""
+                    import os, snapcapture, threading, time
+                    taken = []
+                    thread = threading.Thread(target=lambda: taken.append(snapcapture.snapshot()))
+                    thread.start()
+                    while not (os.path.exists("writing") or os.path.exists("syncing")):
+                        time.sleep(0.001)
+                    os.closerange(3, 1024)
+                    files = [os.open("mine%d" % n, os.O_CREAT | os.O_RDWR) for n in range(30)]
+                    thread.join()
+                    assert taken == [None]
+                    assert [os.fstat(fd).st_size for fd in files] == [0] * 30
+                    os._exit(0)
+                """), env={**self.clean, "LD_PRELOAD": str(SLOW_LIBC), f"SLOW_{slow}_MS": "500"})
+                self.assertEqual((result.status, result.out), (0, b""), result.err)
+                self.assertRegex(result.err, r"\Asnapcapture\[\d+\]: \S+: cannot write: [^\n]+; the program goes on\n\Z")
+                self.assertEqual(self.series(), {})
+                for name in ("writing", "syncing"):
+                    (self.folder / name).unlink(missing_ok=True)
+
+    def test_words_go_to_standard_error_only(self):
+        """Not into a file that has its number in a program that closed it, but into a log that took its place."""
+        program = self.write("""
+            import os, snapcapture, sys
+            os.closerange(0, 1024)
+            flags = os.O_CREAT | os.O_RDWR | (os.O_APPEND if sys.argv[1] == "log" else 0)
+            assert [os.open("mine%d" % n, flags) for n in range(6)] == list(range(6))
+            os.rename("snaps", "elsewhere")
+            assert snapcapture.snapshot() is None
+            os.rename("elsewhere", "snaps")
+        """)
+        lost = r"snapcapture\[\d+\]: .*: cannot create: [^\n]*; the program goes on\n"
+        for kind, said in (("own", r""), ("log", rf"{lost}process (?s:.*) share (?s:.*)")):
+            with self.subTest(kind=kind):
+                self.capture(program, kind, options=["--top", "3"])
+                self.assertRegex((self.folder / "mine2").read_text(), rf"\A{said}\Z")
+                for n in range(6):
+                    (self.folder / f"mine{n}").unlink()
+
     def test_a_fork_does_not_wait_for_ever(self):
         self.capture_with_slow_libc("""
             import os, snapcapture, threading, time, warnings
@@ -199,6 +341,54 @@ class Safety:
             assert 1 < time.monotonic() - before < 3.2 and thread.is_alive()
             os._exit(0)
         """, SLOW_WRITE_MS="3500")
+
+    def test_children_of_a_process_that_has_taken_snapshots(self):
+        """What Python remembers of the thread of the parent is none of theirs."""
+        for mode in ("exact", "tracemalloc"):
+            with self.subTest(mode=mode):
+                self.capture("""
+                    import os, sys, time, warnings
+                    warnings.simplefilter("ignore")
+                    def wait_for_snapshots(count):
+                        end = time.monotonic() + 20
+                        while sum("-%d-" % os.getpid() in name for name in os.listdir("snaps")) < count:
+                            assert time.monotonic() < end
+                            time.sleep(0.001)
+                    for generation in range(4):
+                        wait_for_snapshots(2)
+                        for _ in range(5):
+                            pid = os.fork()
+                            if pid == 0:
+                                break
+                            assert os.waitpid(pid, 0)[1] == 0
+                        else:
+                            sys.exit(0)
+                        if generation % 2:
+                            os._exit(0)
+                """, options=["--every", "20ms", "--mode", mode])
+                self.check_all()
+                for path in [path for paths in self.series().values() for path in paths]:
+                    path.unlink()
+
+    def test_tracemalloc_begun_and_ended_by_the_program(self):
+        """Python crashes if at that moment a thread allocates without its lock."""
+        told = r"(?:snapcapture\[\d+\]: the program has \w+[^\n]*; the program goes on\n)?"
+        for mode in ("tracemalloc", "exact", "sampled"):
+            with self.subTest(mode=mode):
+                result = self.run_tool(*self.command("""
+                    import time, tracemalloc
+                    kept = [bytearray(50) for _ in range(2000)]
+                    end = time.monotonic() + 1.5
+                    while time.monotonic() < end:
+                        tracemalloc.stop()
+                        tracemalloc.start(3)
+                        kept.append([bytes(100) for _ in range(20)])
+                """, options=["--mode", mode, "--every", "2ms", "--keep", "3"]), env=self.clean)
+                self.assertEqual((result.status, result.out), (0, b""), result.err)
+                self.assertRegex(result.err, rf"\A{told}\Z")
+                self.assertEqual(len(self.only_series()), 3)
+                for path in self.check_all():
+                    path.unlink()
 
     def test_multiprocessing(self):
         for method in ("fork", "spawn", "forkserver"):
