@@ -17,7 +17,8 @@ enum snap_status snap_numbers_reserve(struct snap_numbers *n, size_t need, struc
 
 void snap_numbers_expect_writes(struct snap_numbers *n, size_t begin, size_t end)
 {
-	snap_expect_writes((char *)n->at + begin * width(n), (end - begin) * width(n));
+	if (begin < end)
+		snap_expect_writes((char *)n->at + begin * width(n), (end - begin) * width(n));
 }
 
 enum snap_status snap_numbers_widen(struct snap_numbers *n, struct snap_budget *budget, struct snap_error *err)

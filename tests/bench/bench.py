@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import peers
-from measuring import Failed, Launcher, compare, median
+from measuring import FEWEST, SHORT, Failed, Launcher, compare, median, repeated
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FRAMES = (1, 10, 25)
@@ -131,7 +131,7 @@ class Bench:
         return self.launcher.run([self.python, "-c", operation.peer] + operation.arguments)
 
     def measure(self, name, operation):
-        pairs = compare(lambda: self.run_ours(operation.ours), lambda: self.run_peer(operation), self.runs)
+        pairs = compare(lambda: repeated(lambda: self.run_ours(operation.ours)), lambda: self.run_peer(operation), self.runs)
         peaks = [cost.peak if isinstance(cost.peak, list) else [cost.peak] for cost in pairs.ours]
         largest, together = median([max(peak) for peak in peaks]), median([sum(peak) for peak in peaks])
         their_peak = median([cost.peak for cost in pairs.theirs])
@@ -256,7 +256,10 @@ def introduction(bench, options):
         os.getloadavg()[0]))
     print("Figures of this one run. Whole processes from start to exit, ours and Python's in turns, %d times each; medians,"
           % options.runs)
-    print("ratios pair by pair. Files are in the page cache, output goes to /dev/null. Python's garbage collector is on, as by")
+    print("ratios pair by pair. What takes us less than %.0f ms runs several times in its turn, at least %d times and until as"
+          % (SHORT * 1e3, FEWEST))
+    print("much is spent, and the median counts: a single run would mostly tell what Python has left in the caches. Python")
+    print("runs once. Files are in the page cache, output goes to /dev/null. Python's garbage collector is on, as by")
     print("default; starting Python alone takes %.0f ms of each of its figures. Peak memory of a pipe is that of its largest"
           % (start * 1e3))
     print("process, with the sum beside it. Times are judged by the worse of wall and processor time.", flush=True)
