@@ -122,7 +122,7 @@ class Production(CaptureCase):
 
     def check_blame(self, pid, file, program):
         """The README's commands, for one process."""
-        commands = [line.partition("#")[0].strip() for line in block("There it also takes").splitlines()]
+        commands = [line.partition("#")[0].strip() for line in block("Then, anywhere:").splitlines()]
         self.assertEqual(len(commands), 3)
         newest = self.request(pid)
         paths = self.series()[pid]
