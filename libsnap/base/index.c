@@ -36,5 +36,5 @@ void snap_index_free(struct snap_index *index, struct snap_budget *budget)
 	if (index->slots != NULL)
 		budget->used -= (uint64_t)(index->mask + 1) * sizeof *index->slots;
 	free(index->slots);
-	*index = (struct snap_index){NULL, 0, 0};
+	*index = (struct snap_index){.slots = NULL};
 }

@@ -2,6 +2,7 @@
 #ifndef SNAP_BASE_INDEX_H
 #define SNAP_BASE_INDEX_H
 
+#include "base/seed.h"
 #include "base/vector.h"
 
 /* A slot is 0 when empty, else the upper 32 bits of the row's hash and, below them, its number + 1.
@@ -10,7 +11,16 @@ struct snap_index {
 	uint64_t *slots;
 	size_t mask; /* capacity - 1; capacity is a power of two, or 0 with slots == NULL */
 	size_t used;
+	struct snap_seed seed;
 };
+
+/* What to hash the keys of this index with. */
+static inline const struct snap_seed *snap_index_seed(struct snap_index *index)
+{
+	if (index->seed.words[1] == 0)
+		snap_seed_draw(&index->seed);
+	return &index->seed;
+}
 
 /* Makes room for one more row. Call before snap_index_insert. */
 enum snap_status snap_index_grow(struct snap_index *index, struct snap_budget *budget, struct snap_error *err);

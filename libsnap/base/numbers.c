@@ -17,7 +17,8 @@ enum snap_status snap_numbers_reserve(struct snap_numbers *n, size_t need, struc
 
 void snap_numbers_expect_writes(struct snap_numbers *n, size_t begin, size_t end)
 {
-	snap_expect_writes((char *)n->at + begin * width(n), (end - begin) * width(n));
+	if (begin < end)
+		snap_expect_writes((char *)n->at + begin * width(n), (end - begin) * width(n));
 }
 
 enum snap_status snap_numbers_widen(struct snap_numbers *n, struct snap_budget *budget, struct snap_error *err)
@@ -54,6 +55,22 @@ enum snap_status snap_numbers_append(struct snap_numbers *n, const int64_t *valu
 	else
 		for (size_t i = 0; i < count; i++)
 			n->narrow[n->count + i] = (int32_t)values[i];
+	n->count += count;
+	return SNAP_OK;
+}
+
+enum snap_status snap_numbers_repeat(struct snap_numbers *n, int32_t value, size_t count, struct snap_budget *budget,
+                                     struct snap_error *err)
+{
+	enum snap_status status = snap_numbers_reserve(n, n->count + count, budget, err);
+	if (status < 0)
+		return status;
+	if (n->is_wide)
+		for (size_t i = 0; i < count; i++)
+			n->wide[n->count + i] = value;
+	else
+		for (size_t i = 0; i < count; i++)
+			n->narrow[n->count + i] = value;
 	n->count += count;
 	return SNAP_OK;
 }

@@ -61,6 +61,9 @@ static inline enum snap_status snap_numbers_push(struct snap_numbers *n, int64_t
 /* Many at once: what loops over whole columns should use. */
 enum snap_status snap_numbers_append(struct snap_numbers *n, const int64_t *values, size_t count,
                                      struct snap_budget *budget, struct snap_error *err);
+/* One number `count` times. */
+enum snap_status snap_numbers_repeat(struct snap_numbers *n, int32_t value, size_t count, struct snap_budget *budget,
+                                     struct snap_error *err);
 void snap_numbers_read(const struct snap_numbers *n, size_t begin, size_t count, int64_t *values);
 
 /* An exact copy of `from` into an empty array. */

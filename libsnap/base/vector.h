@@ -35,9 +35,10 @@ void snap_vector_free_(void **at, size_t *count, size_t *capacity, size_t elemen
 	                                                (need), (budget), (err)))
 
 /* Says that elements [begin, end), for which there is room, are all about to be written: their memory is
- * then asked for at once, which costs half of what a page fault for each 4 KiB does. */
-#define snap_vector_expect_writes(v, begin, end) \
-	snap_expect_writes((v)->at + (begin), ((end) - (begin)) * sizeof *(v)->at)
+ * then asked for at once, which costs half of what a page fault for each 4 KiB does. Where there are none
+ * there may be no memory to point into. */
+#define snap_vector_expect_writes(v, begin, end)                                                            \
+	((begin) < (end) ? snap_expect_writes((v)->at + (begin), ((end) - (begin)) * sizeof *(v)->at) : (void)0)
 void snap_expect_writes(void *at, size_t size);
 
 /* An array all of which is about to be written: yours; free with free. NULL without memory. */

@@ -257,8 +257,7 @@ static void free_columns(struct snap_decoder *d)
 	snap_vector_free(&d->changed, NULL);
 	snap_vector_free(&d->changes, NULL);
 	snap_vector_free(&d->site_stacks, NULL);
-	snap_vector_free(&d->is_explicit, NULL);
-	snap_vector_free(&d->sizes, NULL);
+	snap_vector_free(&d->explicit_rows, NULL);
 	for (size_t k = 0; k < SNAP_COLUMNS_MAX; k++)
 		snap_vector_free(&d->residuals[k], NULL);
 }
@@ -341,7 +340,7 @@ enum snap_status snap_decoder_begin(struct snap_decoder *d, const struct snap_me
 	d->suffix_bytes = 0;
 	d->file_at = d->caller_at = d->attach_at = d->site_stack_at = 0;
 	d->line = d->next_changed = d->callee_before = d->frequent_count = 0;
-	d->list_begun = d->in_list = d->site_stacks_known = d->rows_open = false;
+	d->list_begun = d->site_stacks_known = d->rows_open = false;
 	return SNAP_OK;
 }
 

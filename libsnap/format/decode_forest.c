@@ -174,9 +174,9 @@ void snap_decode_nodes(struct snap_decoder *d, struct cursor *c)
 	const uint32_t *begin = d->callee_begin.at, *callee = d->callee.at;
 	uint32_t node = (uint32_t)t->node_parent.count, deepest = d->deepest;
 	size_t most = rows_at_most(c), stacks = t->stack_node.count;
-	c->status = snap_snapshot_reserve_nodes(t, node + most, c->err);
+	c->status = snap_snapshot_reserve_nodes(t, rows_to_expect(c, node, t->node_parent.capacity), c->err);
 	if (c->status == SNAP_OK)
-		c->status = snap_snapshot_reserve_stacks(t, stacks + most, c->err);
+		c->status = snap_snapshot_reserve_stacks(t, rows_to_expect(c, stacks, t->stack_node.capacity), c->err);
 	if (c->status < 0)
 		return;
 	snap_vector_expect_writes(&t->node_parent, node, node + most);
@@ -185,8 +185,8 @@ void snap_decode_nodes(struct snap_decoder *d, struct cursor *c)
 	snap_vector_expect_writes(&t->stack_node, stacks, stacks + most / 2);
 	uint32_t *parents = t->node_parent.at, *node_frames = t->node_frame.at, *stack_nodes = t->stack_node.at;
 	uint16_t *depths = t->node_depth.at;
-	struct level level = d->level;
-	bool in_list = d->in_list, loose_leaf = false;
+	bool loose_leaf = false;
+	size_t open = d->levels.count;
 	const uint8_t *at = c->at, *end = c->end;
 	for (uint32_t rows_end = node + (uint32_t)most; at < end; node++) {
 		struct uint_at next = uint_at(at, end);
@@ -195,53 +195,47 @@ void snap_decode_nodes(struct snap_decoder *d, struct cursor *c)
 			break;
 		}
 		at = next.at;
-		if (!in_list) {
-			level = open_list(d, c);
-			if (c->status < 0)
-				break;
-			in_list = true;
-			deepest = level.depth > deepest ? level.depth : deepest;
-		}
-		uint64_t token = next.value, number = level.next + (token >> SNAP_NODE_SHIFT);
-		if (number >= level.callees) {
-			snap_damaged(c, level.parent == SNAP_NONE ? "a root has a frame that is not there"
+		/* Room for the node's children. */
+		if (open + 1 >= d->levels.capacity)
+			c->status = snap_vector_reserve(&d->levels, open + 2, &t->budget, c->err);
+		if (open == 0 && c->status == SNAP_OK)
+			d->levels.at[open++] = open_list(d, c);
+		if (c->status < 0)
+			break;
+		struct level *list = &d->levels.at[open - 1];
+		uint64_t token = next.value, number = list->next + (token >> SNAP_NODE_SHIFT);
+		if (number >= list->callees) {
+			snap_damaged(c, list->parent == SNAP_NONE ? "a root has a frame that is not there"
 			                                          : "a node has a callee that its caller does not have");
 			break;
 		}
-		uint32_t frame = (uint32_t)number;
-		level.next = (uint32_t)number;
-		if (level.parent != SNAP_NONE) {
-			frame = callee[level.callee + number];
-			level.next++;
+		uint32_t frame = (uint32_t)number, depth = list->depth;
+		list->next = (uint32_t)number;
+		if (list->parent != SNAP_NONE) {
+			frame = callee[list->callee + number];
+			list->next++;
 		} else {
 			PUSH(c, d, &d->roots, node);
 			if (c->status < 0)
 				break;
 		}
-		parents[node] = level.parent;
+		parents[node] = list->parent;
 		node_frames[node] = frame;
-		depths[node] = (uint16_t)level.depth; /* as if all new roots had depth 1; see lower_trees */
+		depths[node] = (uint16_t)depth; /* as if all new roots had depth 1; see lower_trees */
+		deepest = depth > deepest ? depth : deepest;
 		/* The stacks get their lengths, and their places, when the group is complete. */
 		stack_nodes[stacks] = node;
 		stacks += token >> 2 & 1;
 		loose_leaf |= (token & (SNAP_NODE_STACK | SNAP_NODE_CHILDREN)) == 0;
-		if (token & SNAP_NODE_CHILDREN) {
-			/* A list that has ended needs not be kept until that below it has. */
-			if (!(token & SNAP_NODE_LAST))
-				PUSH(c, d, &d->levels, level);
-			if (c->status < 0)
-				break;
-			level = (struct level){node, 0, begin[frame], begin[frame + 1] - begin[frame], level.depth + 1};
-			deepest = level.depth > deepest ? level.depth : deepest;
-		} else if (token & SNAP_NODE_LAST) {
-			in_list = d->levels.count > 0;
-			if (in_list)
-				level = d->levels.at[--d->levels.count];
-		}
+		/* Children come next. A list that has ended needs not be kept until that below it has, which takes its
+		 * place. Without a branch, which no processor could foresee: a leaf's list is written, and not opened. */
+		uint32_t last = token & SNAP_NODE_LAST, children = token >> 1 & 1;
+		d->levels.at[open - (last & children)] =
+			(struct level){node, 0, begin[frame], begin[frame + 1] - begin[frame], depth + 1};
+		open = open + children - last;
 	}
 	c->at = at;
-	d->level = level;
-	d->in_list = in_list;
+	d->levels.count = open;
 	d->deepest = deepest;
 	d->loose_leaf = d->loose_leaf || loose_leaf;
 	t->node_parent.count = t->node_frame.count = t->node_depth.count = node;
@@ -287,7 +281,7 @@ void snap_finish_nodes(struct snap_decoder *d, struct cursor *c)
 	size_t points = d->attach.count;
 	if (points == 0 && d->t->node_parent.count > d->first_node)
 		points = 1;
-	if (d->in_list || d->attach_at != points) {
+	if (d->levels.count > 0 || d->attach_at != points) {
 		snap_damaged(c, "a list of nodes is not finished");
 		return;
 	}

@@ -114,64 +114,71 @@ void snap_decode_sites(struct snap_decoder *d, struct cursor *c)
 		list_new_stacks(d, c);
 	size_t most = rows_at_most(c), begin = t->site_stack.count;
 	if (c->status == SNAP_OK)
-		c->status = snap_snapshot_reserve_sites(t, begin + most, c->err);
+		c->status = snap_snapshot_reserve_sites(t, rows_to_expect(c, begin, t->site_stack.capacity), c->err);
 	if (c->status == SNAP_OK)
-		c->status = snap_vector_reserve(&d->is_explicit, most, &t->budget, c->err);
-	if (c->status == SNAP_OK)
-		c->status = snap_vector_reserve(&d->sizes, most, &t->budget, c->err);
+		c->status = snap_vector_reserve(&d->explicit_rows, most, &t->budget, c->err);
 	d->rows_begin = begin;
-	d->rows_explicit = 0;
 	d->rows_open = true;
 	if (c->status < 0)
 		return;
 	snap_vector_expect_writes(&t->site_stack, begin, begin + most);
 	snap_numbers_expect_writes(&t->site_size, begin, begin + most);
 	snap_numbers_expect_writes(&t->values[SNAP_COLUMN_BLOCKS], begin, begin + most);
-	if (d->sizes.count < most) {
-		snap_vector_expect_writes(&d->sizes, d->sizes.count, most);
-		d->sizes.count = most;
-	}
 	size_t rows = 0, at = d->site_stack_at, stacks = d->site_stacks.count, explicit = 0;
 	const uint32_t *site_stacks = d->site_stacks.at;
 	uint32_t *stack = t->site_stack.at + begin;
-	int64_t *sizes = d->sizes.at;
-	uint8_t *is_explicit = d->is_explicit.at;
+	uint16_t *explicit_rows = d->explicit_rows.at;
 	const uint8_t *in = c->at, *end = c->end;
 	/* Nearly all codes are of one byte: their tokens. */
 	enum { SHORT_CODES = 128 };
 	uint64_t frequent = d->frequent_count, short_token[SHORT_CODES];
 	for (uint64_t code = 0; code < SHORT_CODES; code++)
 		short_token[code] = code < frequent ? d->frequent[code] : code - frequent;
-	for (; in < end; rows++) {
-		uint64_t token;
-		if (at == stacks) {
-			snap_damaged(c, "a site without a stack");
-			break;
-		}
-		if (rows == most) {
+	/* Sizes are told as differences within a stack. */
+	bool same_stack = begin > d->first_site && at < stacks && stack[-1] == site_stacks[at], repeated = false;
+	uint64_t before = same_stack ? (uint64_t)snap_numbers_get(&t->site_size, begin - 1) : 0, sum = 0, bits = 0;
+	while (in < end && c->status == SNAP_OK) {
+		int64_t sizes[SNAP_VALUES_CHUNK];
+		size_t chunk = rows, chunk_end = rows + SNAP_VALUES_CHUNK < most ? rows + SNAP_VALUES_CHUNK : most;
+		if (chunk == most)
 			snap_bad_number(c);
-			break;
-		}
-		if (*in < SHORT_CODES) {
-			token = short_token[*in++];
-		} else {
-			struct uint_at next = uint_at(in, end);
-			if (next.at == NULL) {
-				snap_bad_number(c);
-				break;
+		for (; rows < chunk_end && in < end; rows++) {
+			uint64_t token;
+			if (at == stacks) {
+				snap_damaged(c, "a site without a stack");
+				return;
 			}
-			in = next.at;
-			token = next.value - frequent; /* which there are at most 128 of */
+			if (*in < SHORT_CODES) {
+				token = short_token[*in++];
+			} else {
+				struct uint_at next = uint_at(in, end);
+				if (next.at == NULL) {
+					snap_bad_number(c);
+					return;
+				}
+				in = next.at;
+				token = next.value - frequent; /* which there are at most 128 of */
+			}
+			uint64_t difference = token >> 2, last = token & 1, size = before + difference;
+			stack[rows] = site_stacks[at];
+			sizes[rows - chunk] = (int64_t)size;
+			explicit_rows[explicit] = (uint16_t)rows;
+			explicit += token >> 1 & 1;
+			repeated |= same_stack & (difference == 0);
+			sum += size;
+			bits |= size;
+			at += last;
+			same_stack = !last;
+			before = size & (last - 1);
 		}
-		stack[rows] = site_stacks[at];
-		sizes[rows] = (int64_t)(token >> 2);
-		is_explicit[rows] = token >> 1 & 1;
-		explicit += token >> 1 & 1;
-		at += token & 1;
+		if (c->status == SNAP_OK)
+			c->status = snap_numbers_append(&t->site_size, sizes, rows - chunk, &t->budget, c->err);
 	}
 	c->at = in;
 	d->site_stack_at = at;
 	d->rows_explicit = explicit;
+	d->size_repeated = repeated;
+	d->sizes = (struct sum){sum, bits};
 	if (c->status < 0)
 		return;
 	t->site_stack.count = begin + rows;
@@ -201,7 +208,7 @@ void snap_decode_domains(struct snap_decoder *d, struct cursor *c)
 void snap_decode_values(struct snap_decoder *d, struct cursor *c)
 {
 	struct snap_i64s *residuals = &d->residuals[c->section->index];
-	c->status = snap_vector_reserve(residuals, d->rows_explicit + 1, &d->t->budget, c->err);
+	c->status = snap_vector_reserve(residuals, d->rows_explicit, &d->t->budget, c->err);
 	if (c->status < 0)
 		return;
 	const uint8_t *at = c->at, *end = c->end;
@@ -220,43 +227,46 @@ void snap_decode_values(struct snap_decoder *d, struct cursor *c)
 	if (at != end || rows != count)
 		snap_damaged(c, "values do not fit the sites");
 	residuals->count = rows;
-	residuals->at[rows] = 0; /* read, not used, by fill_values */
 }
 
-/* Sizes of rows [begin, end): they need the domains, which come after them. */
-static void fill_sizes(struct snap_decoder *d, struct cursor *c, size_t begin, size_t end)
+static inline void add(struct sum *s, uint64_t value)
+{
+	s->sum += value;
+	s->bits |= value;
+}
+
+/* Sizes of rows [begin, end), which SITT told as if all domains were the same: they are differences within a
+ * stack and a domain. */
+static void begin_sizes_at_domains(struct snap_decoder *d, struct cursor *c, size_t begin, size_t end)
 {
 	struct snap_snapshot *t = d->t;
-	const uint32_t *stack = t->site_stack.at;
-	int64_t *sizes = d->sizes.at, before = 0;
-	if (begin > d->first_site)
-		before = snap_numbers_get(&t->site_size, begin - 1);
-	bool ascends = true, domains = t->site_domain.count > 0;
-	uint64_t high = 0;
-	uint32_t last_stack = begin > d->first_site ? stack[begin - 1] : SNAP_NONE;
-	uint32_t last_domain = begin > d->first_site ? snap_snapshot_domain(t, begin - 1) : 0;
-	for (size_t i = 0; i < end - begin; i++) {
-		uint32_t this_stack = stack[begin + i], this_domain = domains ? t->site_domain.at[begin + i] : 0;
-		int64_t size = sizes[i];
-		if (this_stack == last_stack) {
-			bool same = this_domain == last_domain;
-			ascends &= same ? size > 0 : this_domain > last_domain;
-			size += same ? before : 0;
-		}
-		last_stack = this_stack;
-		last_domain = this_domain;
-		/* What is told has 62 bits and what went before 61: no overflow. */
-		before = size & (int64_t)SNAP_BLOCK_SIZE_MAX;
-		high |= (uint64_t)size;
-		sizes[i] = size;
+	const uint32_t *stack = t->site_stack.at, *domain = t->site_domain.at;
+	uint64_t size = begin > d->first_site ? (uint64_t)snap_numbers_get(&t->site_size, begin - 1) : 0;
+	uint64_t told_before = size;
+	d->size_repeated = false;
+	d->sizes = (struct sum){0, 0};
+	for (size_t i = begin; i < end && c->status == SNAP_OK; i++) {
+		bool same_stack = i > d->first_site && stack[i] == stack[i - 1];
+		bool same = same_stack && domain[i] == domain[i - 1];
+		uint64_t told = (uint64_t)snap_numbers_get(&t->site_size, i);
+		uint64_t difference = told - (same_stack ? told_before : 0);
+		d->size_repeated |= same_stack && (same ? difference == 0 : domain[i] < domain[i - 1]);
+		size = difference + (same ? size : 0);
+		add(&d->sizes, size);
+		told_before = told;
+		c->status = snap_numbers_set(&t->site_size, i, (int64_t)size, &t->budget, c->err);
 	}
-	bool in_range = high <= SNAP_BLOCK_SIZE_MAX;
-	if (!ascends)
+}
+
+static void finish_sizes(struct snap_decoder *d, struct cursor *c, size_t begin, size_t end)
+{
+	if (d->t->site_domain.count > 0)
+		begin_sizes_at_domains(d, c, begin, end);
+	/* What is told has 62 bits and a size 61: the first that is too large did not overflow. */
+	if (d->size_repeated)
 		snap_damaged(c, "sites do not ascend");
-	else if (!in_range)
+	else if (d->sizes.bits > SNAP_BLOCK_SIZE_MAX)
 		snap_damaged(c, "a block size out of range");
-	else
-		c->status = snap_numbers_append(&t->site_size, sizes, end - begin, &t->budget, c->err);
 }
 
 /* A column that is told for the first time gets memory; up to here all was as predicted. */
@@ -274,49 +284,99 @@ static void store_told_columns(struct snap_decoder *d, struct cursor *c, size_t 
 	t->site_stack.count = all;
 }
 
-/* What adding up a column needs; see fill_rows. */
-struct sum {
-	uint64_t sum, bits; /* the sum, and the bits that are set in any value */
-};
+/* Where a row is not explicit, its values are powers of its size: blocks are 1, bytes the size; or nothing. */
+enum { NO_POWER = SNAP_COLUMNS_MAX };
 
-static struct sum add_up(const int64_t *values, size_t count)
+static uint32_t power_of_size(const struct snap_snapshot *t, uint32_t column)
 {
-	struct sum s = {0, 0};
-	for (size_t i = 0; i < count; i++) {
-		s.sum += (uint64_t)values[i];
-		s.bits |= (uint64_t)values[i];
-	}
-	return s;
+	const struct snap_column_info *info = &t->columns[column];
+	if (info->predictor == SNAP_PREDICT_NOTHING)
+		return column == SNAP_COLUMN_BLOCKS ? 0 : NO_POWER;
+	uint32_t power = power_of_size(t, info->from);
+	return power != NO_POWER && info->predictor == SNAP_PREDICT_SIZE_TIMES ? power + 1 : power;
 }
 
-/* The values of one column in a chunk of rows, from what it is predicted from and from its residuals, of
- * which *residual is the next. */
-static void fill_values(const struct snap_decoder *d, uint32_t column, const int64_t *sizes, const uint8_t *is_explicit,
-                        size_t count, const int64_t **residual, int64_t (*chunks)[SNAP_VALUES_CHUNK])
+static inline uint64_t to_power(int64_t size, uint32_t power)
 {
-	const struct snap_column_info *info = &d->t->columns[column];
-	int64_t *values = chunks[column];
-	const int64_t *from = chunks[info->from];
-	if (info->predictor == SNAP_PREDICT_SIZE_TIMES)
-		for (size_t i = 0; i < count; i++)
-			values[i] = (int64_t)((uint64_t)sizes[i] * (uint64_t)from[i]);
+	uint64_t value = 1;
+	for (uint32_t i = 0; i < power; i++)
+		value *= (uint64_t)size;
+	return value;
+}
+
+/* The values of a column in rows [begin, end) as if none were explicit: adds them up, and appends them where
+ * the column is stored. */
+static void fill_column(struct snap_decoder *d, struct cursor *c, uint32_t column, size_t begin, size_t end,
+                        struct sum *s)
+{
+	struct snap_snapshot *t = d->t;
+	uint32_t power = power_of_size(t, column);
+	if (power == 0 || power == NO_POWER) {
+		*s = (struct sum){power == 0 ? end - begin : 0, power == 0};
+		if (d->stored[column])
+			c->status = snap_numbers_repeat(&t->values[column], power == 0, end - begin, &t->budget, c->err);
+		return;
+	}
+	if (power == 1 && !d->stored[column]) {
+		*s = d->sizes;
+		return;
+	}
+	for (size_t at = begin; at < end && c->status == SNAP_OK; at += SNAP_VALUES_CHUNK) {
+		size_t count = end - at < SNAP_VALUES_CHUNK ? end - at : SNAP_VALUES_CHUNK;
+		int64_t values[SNAP_VALUES_CHUNK];
+		snap_numbers_read(&t->site_size, at, count, values);
+		for (size_t i = 0; i < count; i++) {
+			values[i] = (int64_t)to_power(values[i], power);
+			add(s, (uint64_t)values[i]);
+		}
+		if (d->stored[column])
+			c->status = snap_numbers_append(&t->values[column], values, count, &t->budget, c->err);
+	}
+}
+
+/* What a column is predicted to be in some rows, by their sizes and by columns before it. */
+static void predict(const struct snap_column_info *info, const int64_t *sizes, size_t count,
+                    int64_t (*columns)[SNAP_VALUES_CHUNK], int64_t *values)
+{
+	const int64_t *from = columns[info->from];
+	if (info->predictor == SNAP_PREDICT_NOTHING)
+		memset(values, 0, count * sizeof *values);
 	else if (info->predictor == SNAP_PREDICT_SAME)
 		memcpy(values, from, count * sizeof *values);
-	else if (column == SNAP_COLUMN_BLOCKS)
-		for (size_t i = 0; i < count; i++)
-			values[i] = !is_explicit[i];
 	else
-		memset(values, 0, count * sizeof *values);
-	if (d->residuals[column].count == 0)
-		return;
-	/* Without a branch, which no processor could foresee; reads one residual beyond the last. */
-	const int64_t *next = *residual;
-	for (size_t i = 0; i < count; i++) {
-		uint64_t mask = 0 - (uint64_t)is_explicit[i];
-		values[i] = (int64_t)((uint64_t)values[i] + ((uint64_t)*next & mask));
-		next += is_explicit[i];
+		for (size_t i = 0; i < count; i++)
+			values[i] = (int64_t)((uint64_t)from[i] * (uint64_t)sizes[i]);
+}
+
+/* Sets the values of some explicit rows, from place `first` in explicit_rows on. */
+static void set_explicit(struct snap_decoder *d, struct cursor *c, size_t first, size_t count,
+                         struct sum sums[SNAP_COLUMNS_MAX])
+{
+	struct snap_snapshot *t = d->t;
+	const uint16_t *rows = d->explicit_rows.at + first;
+	int64_t sizes[SNAP_VALUES_CHUNK], columns[SNAP_COLUMNS_MAX][SNAP_VALUES_CHUNK], any[SNAP_VALUES_CHUNK] = {0};
+	for (size_t i = 0; i < count; i++)
+		sizes[i] = snap_numbers_get(&t->site_size, d->rows_begin + rows[i]);
+	for (uint32_t k = 0; k < t->column_count && c->status == SNAP_OK; k++) {
+		uint32_t power = power_of_size(t, k);
+		int64_t *values = columns[k];
+		predict(&t->columns[k], sizes, count, columns, values);
+		if (d->residuals[k].count > 0)
+			for (size_t i = 0; i < count; i++)
+				values[i] = (int64_t)((uint64_t)values[i] + (uint64_t)d->residuals[k].at[first + i]);
+		struct sum s = sums[k];
+		for (size_t i = 0; i < count; i++) {
+			add(&s, (uint64_t)values[i]);
+			any[i] |= values[i];
+		}
+		for (size_t i = 0; i < count && power != NO_POWER; i++)
+			s.sum -= to_power(sizes[i], power); /* which fill_column added */
+		sums[k] = s;
+		for (size_t i = 0; i < count && d->stored[k] && c->status == SNAP_OK; i++)
+			c->status = snap_numbers_set(&t->values[k], d->rows_begin + rows[i], values[i], &t->budget, c->err);
 	}
-	*residual = next;
+	for (size_t i = 0; i < count; i++)
+		d->live -= any[i] == 0;
 }
 
 /* Values of rows [begin, end), with the count of live sites and, where no later member can change them,
@@ -324,39 +384,21 @@ static void fill_values(const struct snap_decoder *d, uint32_t column, const int
 static void fill_rows(struct snap_decoder *d, struct cursor *c, size_t begin, size_t end)
 {
 	struct snap_snapshot *t = d->t;
-	const int64_t *residual[SNAP_COLUMNS_MAX];
-	int64_t chunks[SNAP_COLUMNS_MAX][SNAP_VALUES_CHUNK];
-	bool overflow = false;
-	for (uint32_t k = 0; k < t->column_count; k++)
-		residual[k] = d->residuals[k].at;
-	for (size_t at = begin; at < end && c->status == SNAP_OK; at += SNAP_VALUES_CHUNK) {
-		size_t count = end - at < SNAP_VALUES_CHUNK ? end - at : SNAP_VALUES_CHUNK;
-		int64_t *any = chunks[SNAP_COLUMN_BLOCKS], several[SNAP_VALUES_CHUNK];
-		for (uint32_t k = 0; k < t->column_count && c->status == SNAP_OK; k++) {
-			const int64_t *values = chunks[k];
-			fill_values(d, k, d->sizes.at + (at - begin), d->is_explicit.at + (at - begin), count, &residual[k],
-			            chunks);
-			struct sum s = add_up(values, count);
-			/* A thousand values below 2^46 cannot overflow 63 bits; what could is added with care at
-			 * END, and so is what has signs. */
-			d->largest_sum[k] += (s.bits + 1) * count;
-			d->careful = d->careful || s.bits >> 46 != 0 || d->largest_sum[k] >> 62 != 0;
-			overflow |= !d->continues && __builtin_add_overflow(t->totals[k], (int64_t)s.sum, &t->totals[k]);
-			/* What is not stored is zero where that is which it is predicted from. */
-			if (!d->stored[k])
-				continue;
-			if (k != SNAP_COLUMN_BLOCKS) {
-				for (size_t i = 0; i < count; i++)
-					several[i] = any[i] | values[i];
-				any = several;
-			}
-			c->status = snap_numbers_append(&t->values[k], values, count, &t->budget, c->err);
-		}
-		for (size_t i = 0; i < count; i++)
-			d->live += any[i] != 0;
+	struct sum sums[SNAP_COLUMNS_MAX] = {{0, 0}};
+	for (uint32_t k = 0; k < t->column_count && c->status == SNAP_OK; k++)
+		fill_column(d, c, k, begin, end, &sums[k]);
+	d->live += end - begin;
+	for (size_t at = 0; at < d->rows_explicit && c->status == SNAP_OK; at += SNAP_VALUES_CHUNK) {
+		size_t left = d->rows_explicit - at;
+		set_explicit(d, c, at, left < SNAP_VALUES_CHUNK ? left : SNAP_VALUES_CHUNK, sums);
 	}
-	if (overflow && c->status == SNAP_OK)
-		snap_damaged(c, "the sum of a column does not fit in 63 bits");
+	for (uint32_t k = 0; k < t->column_count && !d->continues; k++) {
+		/* As many values as a section has, below 2^46, cannot overflow 63 bits; what could is added with
+		 * care at END, and so is what has signs. */
+		d->largest_sum[k] += (sums[k].bits + 1) * (end - begin);
+		d->careful = d->careful || sums[k].bits >> 46 != 0 || d->largest_sum[k] >> 62 != 0;
+		t->totals[k] = (int64_t)((uint64_t)t->totals[k] + sums[k].sum);
+	}
 }
 
 /* Sizes and values of the SITT that was open, now that all its columns are there. */
@@ -367,7 +409,7 @@ void snap_finish_rows(struct snap_decoder *d, struct cursor *c)
 	if (!d->rows_open)
 		return;
 	d->rows_open = false;
-	fill_sizes(d, c, begin, end);
+	finish_sizes(d, c, begin, end);
 	if (c->status == SNAP_OK)
 		store_told_columns(d, c, begin);
 	if (c->status == SNAP_OK)

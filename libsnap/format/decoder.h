@@ -20,6 +20,11 @@ struct level {
 
 SNAP_VECTOR(levels, struct level);
 
+/* Values added up, wrapping around, and the bits that are set in any of them. */
+struct sum {
+	uint64_t sum, bits;
+};
+
 struct snap_decoder {
 	struct snap_snapshot *t;      /* the tables of the series; its metadata are those of this member */
 	struct snap_meta *meta_before;
@@ -52,9 +57,7 @@ struct snap_decoder {
 	uint32_t callee_before;       /* and the callee before */
 	struct snap_u32s attach;      /* ATCH: codes */
 	size_t attach_at;
-	bool in_list;                 /* NODE: whether a list is begun, */
-	struct level level;           /* that list, */
-	struct levels levels;         /* and those above it that go on behind it */
+	struct levels levels;         /* NODE: the list that is being read, behind those that go on after it */
 	uint32_t deepest;             /* new node */
 	struct snap_u32s roots;       /* new ones */
 	struct snap_u32s root_depths; /* RDEP: as told */
@@ -72,8 +75,9 @@ struct snap_decoder {
 	size_t rows_begin, rows_explicit;
 	bool rows_open;
 	bool stored[SNAP_COLUMNS_MAX];
-	struct snap_u8s is_explicit;
-	struct snap_i64s sizes;       /* SITT: differences, until the domains are known */
+	struct snap_u16s explicit_rows; /* of these rows, counted from the first */
+	bool size_repeated;           /* a site is not above that before it in its stack, */
+	struct sum sizes;             /* and all sizes: right once the domains are known */
 	struct snap_i64s residuals[SNAP_COLUMNS_MAX];
 	size_t whole_sites;           /* sites whose values are known, for salvage */
 	bool careful;                 /* totals are not known yet */
@@ -137,6 +141,17 @@ static inline size_t rows_at_most(const struct cursor *c)
 {
 	size_t bytes = (size_t)(c->end - c->at);
 	return bytes < SNAP_SECTION_ROWS ? bytes : SNAP_SECTION_ROWS;
+}
+
+/* For how many rows in all to make room before those of a section are appended to `rows`. Behind a full one
+ * others follow: room for some of them spares their rows being copied as the table grows, and what is not
+ * written takes no memory. */
+static inline size_t rows_to_expect(const struct cursor *c, size_t rows, size_t capacity)
+{
+	size_t most = rows_at_most(c), needed = rows + most;
+	if (needed <= capacity || most < SNAP_SECTION_ROWS || needed > SNAP_ROWS_MAX - 3 * SNAP_SECTION_ROWS)
+		return needed;
+	return needed + 3 * SNAP_SECTION_ROWS;
 }
 
 /* `before` + gap, which must stay below `limit`; before = what the smallest may be. */

@@ -13,7 +13,7 @@
 
 struct snap_sections {
 	struct snap_input *in;
-	ZSTD_DCtx *zstd;
+	ZSTD_DCtx *zstd; /* NULL before the first packed section: making one costs more than reading a small file */
 	struct snap_u8s stored, raw;
 };
 
@@ -44,10 +44,8 @@ enum snap_status snap_sections_new(struct snap_sections **out, struct snap_input
 {
 	*out = NULL;
 	struct snap_sections *r = calloc(1, sizeof *r);
-	if (r == NULL || (r->zstd = ZSTD_createDCtx()) == NULL) {
-		free(r);
+	if (r == NULL)
 		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
-	}
 	r->in = in;
 	*out = r;
 	return SNAP_OK;
@@ -169,6 +167,10 @@ enum snap_status snap_sections_unpack(struct snap_sections *r, struct snap_secti
 	enum snap_status status = snap_vector_reserve(&r->raw, (size_t)s->size + 1, NULL, err);
 	if (status < 0)
 		return status;
+	if (r->zstd == NULL)
+		r->zstd = ZSTD_createDCtx();
+	if (r->zstd == NULL)
+		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 	size_t size = ZSTD_decompressDCtx(r->zstd, r->raw.at, s->size, r->stored.at, s->stored);
 	if (ZSTD_isError(size) || size != s->size)
 		return snap_fail(err, SNAP_ERR_DAMAGED, s->offset, "section %s does not unpack: %s",

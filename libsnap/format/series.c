@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/index.h"
 #include "format/pairs.h"
 
@@ -44,24 +43,35 @@ static uint64_t pair_key(uint32_t a, uint32_t b)
 	return (uint64_t)a << 32 | b;
 }
 
-static uint64_t frame_key_hash(uint32_t file, uint32_t line, uint32_t function)
+static uint64_t string_hash(struct snap_index *index, struct snap_text text)
 {
-	return snap_mix(snap_mix(pair_key(file, line) + 1) + function);
+	return snap_keyed_bytes(snap_index_seed(index), text.bytes, text.size);
 }
 
-static uint64_t node_key_hash(uint32_t parent, uint32_t frame, uint32_t depth)
+static uint64_t frame_hash(struct snap_index *index, uint32_t file, uint32_t line, uint32_t function)
 {
-	return snap_mix(snap_mix(pair_key(parent, frame) + 1) + (parent == SNAP_NONE ? depth : 0));
+	return snap_keyed_pair(snap_index_seed(index), pair_key(file, line), function);
 }
 
-static uint64_t site_key_hash(uint32_t stack, uint32_t domain, uint64_t size)
+static uint64_t node_hash(struct snap_index *index, uint32_t parent, uint32_t frame, uint32_t depth)
 {
-	return snap_mix(snap_mix(pair_key(domain, stack) + 1) + size);
+	return snap_keyed_pair(snap_index_seed(index), pair_key(parent, frame), parent == SNAP_NONE ? depth : 0);
 }
 
-static uint64_t stack_key_hash(uint64_t window, uint32_t length, uint32_t total)
+static uint64_t site_hash(struct snap_index *index, uint32_t stack, uint32_t domain, uint64_t size)
 {
-	return snap_mix(window + length * snap_mix_constant(4) + total * snap_mix_constant(5));
+	return snap_keyed_pair(snap_index_seed(index), pair_key(domain, stack), size);
+}
+
+/* Of all stacks of a snapshot: alike for those that say the same, whatever snapshot they are of. */
+static enum snap_status stack_hashes(struct snap_series *series, const struct snap_snapshot *s, uint64_t *hashes,
+                                     struct snap_error *err)
+{
+	const struct snap_seed *seed = snap_index_seed(&series->stacks);
+	enum snap_status status = snap_snapshot_keyed_windows(s, seed, hashes, err);
+	for (uint32_t i = 0; status == SNAP_OK && i < s->stack_node.count; i++)
+		hashes[i] = snap_keyed_pair(seed, hashes[i], pair_key(s->stack_length.at[i], s->stack_total.at[i]));
+	return status;
 }
 
 static enum snap_status insert(struct snap_series *series, struct snap_index *index, uint64_t hash, uint32_t row,
@@ -76,7 +86,7 @@ static enum snap_status insert(struct snap_series *series, struct snap_index *in
 static enum snap_status index_string(struct snap_series *series, uint32_t i, struct snap_error *err)
 {
 	struct snap_text text = snap_snapshot_string(series->t, i);
-	return insert(series, &series->strings, snap_mix_bytes(text.bytes, text.size), i, err);
+	return insert(series, &series->strings, string_hash(&series->strings, text), i, err);
 }
 
 static enum snap_status index_frame(struct snap_series *series, uint32_t i, struct snap_error *err)
@@ -85,23 +95,23 @@ static enum snap_status index_frame(struct snap_series *series, uint32_t i, stru
 	enum snap_status status = snap_vector_push(&series->callee_count, 0, &series->t->budget, err);
 	return status < 0 ? status
 	                  : insert(series, &series->frames,
-	                           frame_key_hash(t->frame_file.at[i], t->frame_line.at[i], t->frame_function.at[i]), i,
-	                           err);
+	                           frame_hash(&series->frames, t->frame_file.at[i], t->frame_line.at[i],
+	                                      t->frame_function.at[i]), i, err);
 }
 
 static enum snap_status index_node(struct snap_series *series, uint32_t i, struct snap_error *err)
 {
 	const struct snap_snapshot *t = series->t;
 	return insert(series, &series->nodes,
-	              node_key_hash(t->node_parent.at[i], t->node_frame.at[i], t->node_depth.at[i]), i, err);
+	              node_hash(&series->nodes, t->node_parent.at[i], t->node_frame.at[i], t->node_depth.at[i]), i, err);
 }
 
 static enum snap_status index_site(struct snap_series *series, uint32_t i, struct snap_error *err)
 {
 	const struct snap_snapshot *t = series->t;
 	return insert(series, &series->sites,
-	              site_key_hash(t->site_stack.at[i], snap_snapshot_domain(t, i),
-	                            (uint64_t)snap_numbers_get(&t->site_size, i)), i, err);
+	              site_hash(&series->sites, t->site_stack.at[i], snap_snapshot_domain(t, i),
+	                        (uint64_t)snap_numbers_get(&t->site_size, i)), i, err);
 }
 
 /* Numbers a new pair behind the other callees of its caller. */
@@ -113,12 +123,13 @@ static enum snap_status add_pair(struct snap_series *series, uint64_t pair, stru
 	if (status == SNAP_OK)
 		status = snap_vector_push(&series->pair_number, number, budget, err);
 	return status < 0 ? status
-	                  : insert(series, &series->pairs, snap_mix(pair), (uint32_t)series->pair.count - 1, err);
+	                  : insert(series, &series->pairs, snap_keyed(snap_index_seed(&series->pairs), pair),
+	                           (uint32_t)series->pair.count - 1, err);
 }
 
-static uint32_t find_pair(const struct snap_series *series, uint64_t pair)
+static uint32_t find_pair(struct snap_series *series, uint64_t pair)
 {
-	uint64_t hash = snap_mix(pair);
+	uint64_t hash = snap_keyed(snap_index_seed(&series->pairs), pair);
 	size_t cursor = snap_index_start(&series->pairs, hash);
 	uint32_t i;
 	while ((i = snap_index_next(&series->pairs, hash, &cursor)) != SNAP_INDEX_NONE)
@@ -153,15 +164,14 @@ static enum snap_status index_tables(struct snap_series *series, struct snap_err
 	free(pairs);
 	free(callee_number);
 
-	uint64_t *windows = malloc((t->stack_node.count + 1) * sizeof *windows);
-	if (windows == NULL)
+	uint64_t *hashes = malloc((t->stack_node.count + 1) * sizeof *hashes);
+	if (hashes == NULL)
 		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 	if (status == SNAP_OK)
-		status = snap_snapshot_window_hashes(t, windows, err);
+		status = stack_hashes(series, t, hashes, err);
 	for (uint32_t i = 0; status == SNAP_OK && i < t->stack_node.count; i++)
-		status = insert(series, &series->stacks,
-		                stack_key_hash(windows[i], t->stack_length.at[i], t->stack_total.at[i]), i, err);
-	free(windows);
+		status = insert(series, &series->stacks, hashes[i], i, err);
+	free(hashes);
 	series->indexed = status == SNAP_OK;
 	return status;
 }
@@ -213,10 +223,10 @@ void snap_series_free(struct snap_series *series)
 
 static enum snap_status add_strings(struct addition *a)
 {
-	const struct snap_index *index = &a->series->strings;
+	struct snap_index *index = &a->series->strings;
 	for (uint32_t i = 0; i < a->s->text_end.count; i++) {
 		struct snap_text text = snap_snapshot_string(a->s, i);
-		uint64_t hash = snap_mix_bytes(text.bytes, text.size);
+		uint64_t hash = string_hash(index, text);
 		size_t cursor = snap_index_start(index, hash);
 		uint32_t found;
 		while ((found = snap_index_next(index, hash, &cursor)) != SNAP_INDEX_NONE) {
@@ -246,7 +256,7 @@ static enum snap_status add_frames(struct addition *a)
 			 function = s->frame_function.at[i];
 		if (function != SNAP_NONE)
 			function = a->string[function];
-		uint64_t hash = frame_key_hash(file, line, function);
+		uint64_t hash = frame_hash(&a->series->frames, file, line, function);
 		size_t cursor = snap_index_start(&a->series->frames, hash);
 		uint32_t found;
 		while ((found = snap_index_next(&a->series->frames, hash, &cursor)) != SNAP_INDEX_NONE)
@@ -277,7 +287,7 @@ static enum snap_status add_frames(struct addition *a)
 
 static uint32_t find_old_node(const struct addition *a, uint32_t parent, uint32_t frame, uint32_t depth)
 {
-	uint64_t hash = node_key_hash(parent, frame, depth);
+	uint64_t hash = node_hash(&a->series->nodes, parent, frame, depth);
 	size_t cursor = snap_index_start(&a->series->nodes, hash);
 	uint32_t n;
 	while ((n = snap_index_next(&a->series->nodes, hash, &cursor)) != SNAP_INDEX_NONE)
@@ -295,7 +305,7 @@ static enum snap_status find_node(struct addition *a, uint32_t parent, uint32_t 
 		if (*node != SNAP_NONE)
 			return SNAP_OK;
 	}
-	uint64_t hash = node_key_hash(parent, frame, depth);
+	uint64_t hash = node_hash(&a->new_nodes, parent, frame, depth);
 	size_t cursor = snap_index_start(&a->new_nodes, hash);
 	uint32_t n;
 	while ((n = snap_index_next(&a->new_nodes, hash, &cursor)) != SNAP_INDEX_NONE)
@@ -526,7 +536,8 @@ static enum snap_status add_stacks(struct addition *a, const uint64_t *hashes, c
 static uint32_t find_site(const struct addition *a, size_t i)
 {
 	uint32_t stack = a->stack[a->s->site_stack.at[i]], domain = snap_snapshot_domain(a->s, i);
-	uint64_t size = (uint64_t)snap_numbers_get(&a->s->site_size, i), hash = site_key_hash(stack, domain, size);
+	uint64_t size = (uint64_t)snap_numbers_get(&a->s->site_size, i);
+	uint64_t hash = site_hash(&a->series->sites, stack, domain, size);
 	size_t cursor = snap_index_start(&a->series->sites, hash);
 	uint32_t found;
 	while ((found = snap_index_next(&a->series->sites, hash, &cursor)) != SNAP_INDEX_NONE)
@@ -622,9 +633,7 @@ static enum snap_status add_tables(struct addition *a)
 	uint32_t *missing_stacks = malloc((stacks + 1) * sizeof *missing_stacks);
 	enum snap_status status = hashes == NULL || missing_stacks == NULL
 	                                  ? snap_fail(a->err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory")
-	                                  : snap_snapshot_window_hashes(s, hashes, a->err);
-	for (uint32_t i = 0; status == SNAP_OK && i < stacks; i++)
-		hashes[i] = stack_key_hash(hashes[i], s->stack_length.at[i], s->stack_total.at[i]);
+	                                  : stack_hashes(a->series, s, hashes, a->err);
 	if (status == SNAP_OK)
 		status = add_strings(a);
 	if (status == SNAP_OK)

@@ -4,7 +4,6 @@
  * What CPython never writes and a program may: an empty traceback becomes the frame "<unknown>", line 0,
  * as CPython names a block without Python frames; a total_nframe of None counts as unknown. */
 #define _POSIX_C_SOURCE 200809L
-#include <snap/builder.h>
 #include <snap/meta.h>
 #include <snap/tracemalloc.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include "import/pickle.h"
 #include "import/traces.h"
 #include "import/unpack.h"
+#include "model/builder.h"
 
 #define HOW_TO_MAKE "make one with tracemalloc.take_snapshot().dump(path)"
 
@@ -92,7 +92,7 @@ struct reader {
 	struct snap_pickle pickle;
 	struct snap_builder *builder;
 	struct snap_traces traces;
-	struct snap_budget budget; /* of all but the builder, which has one of its own */
+	struct snap_budget *budget; /* the builder's, for all there is; NULL when that is finished */
 
 	struct snap_u64s stack;
 	struct snap_u32s memo;
@@ -128,7 +128,7 @@ static enum snap_status push(struct reader *r, uint64_t v, struct snap_error *er
 	if (r->stack.count == STACK_MAX)
 		return snap_fail(err, SNAP_ERR_LIMIT, snap_pickle_offset(&r->pickle),
 		                 "the pickle piles up more than %d values", STACK_MAX);
-	enum snap_status status = snap_vector_reserve(&r->stack, r->stack.count + 1, &r->budget, err);
+	enum snap_status status = snap_vector_reserve(&r->stack, r->stack.count + 1, r->budget, err);
 	if (status == SNAP_OK)
 		r->stack.at[r->stack.count++] = v;
 	return status;
@@ -183,7 +183,7 @@ static enum snap_status put(struct reader *r, const struct snap_pickle_op *op, s
 	uint64_t v = r->stack.at[r->stack.count - 1];
 	if (kind_of(v) == NUMBER)
 		return damaged(op, err, "the pickle stores a number in its memo, which Python never does");
-	enum snap_status status = snap_vector_reserve(&r->memo, r->memo.count + 1, &r->budget, err);
+	enum snap_status status = snap_vector_reserve(&r->memo, r->memo.count + 1, r->budget, err);
 	if (status == SNAP_OK)
 		r->memo.at[r->memo.count++] = (uint32_t)v;
 	return status;
@@ -641,9 +641,9 @@ static enum snap_status fast(struct reader *r, struct snap_error *err)
 	bool traces = code == SNAP_PICKLE_MARK || (code == SNAP_PICKLE_BININT1 && r->three_fields);
 	if ((!frames && !traces) || r->stack.count > STACK_MAX - FAST_RUN)
 		return SNAP_OK;
-	enum snap_status status = snap_vector_reserve(&r->stack, r->stack.count + FAST_RUN, &r->budget, err);
+	enum snap_status status = snap_vector_reserve(&r->stack, r->stack.count + FAST_RUN, r->budget, err);
 	if (status == SNAP_OK)
-		status = snap_vector_reserve(&r->memo, r->memo.count + FAST_RUN, &r->budget, err);
+		status = snap_vector_reserve(&r->memo, r->memo.count + FAST_RUN, r->budget, err);
 	if (status < 0)
 		return status;
 	return traces ? fast_traces(r, err) : fast_frames(r, err);
@@ -810,8 +810,8 @@ static enum snap_status learn_words(struct reader *r, struct snap_error *err)
 static void close_machine(struct reader *r)
 {
 	snap_pickle_free(&r->pickle);
-	snap_vector_free(&r->stack, &r->budget);
-	snap_vector_free(&r->memo, &r->budget);
+	snap_vector_free(&r->stack, r->budget);
+	snap_vector_free(&r->memo, r->budget);
 }
 
 static void reader_free(struct reader *r)
@@ -829,17 +829,18 @@ static enum snap_status reader_new(struct reader **out, const struct snap_limits
 	struct reader *r = calloc(1, sizeof *r);
 	if (r == NULL)
 		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
-	r->budget.limit = limits->memory;
 	r->empty_traceback = SNAP_INDEX_NONE;
 	r->recent[0].name = r->recent[1].name = UINT32_MAX;
 	r->traceback_limit = UINT64_MAX;
 	enum snap_status status = snap_builder_new(&r->builder, limits, err);
-	if (status == SNAP_OK)
-		status = snap_traces_init(&r->traces, r->builder, &r->budget, err);
+	if (status == SNAP_OK) {
+		r->budget = &r->builder->s->budget;
+		status = snap_traces_init(&r->traces, r->builder, r->budget, err);
+	}
 	if (status == SNAP_OK)
 		status = learn_words(r, err);
 	if (status == SNAP_OK)
-		status = snap_vector_reserve(&r->stack, FAST_RUN, &r->budget, err);
+		status = snap_vector_reserve(&r->stack, FAST_RUN, r->budget, err);
 	if (status < 0) {
 		reader_free(r);
 		return status;
@@ -880,6 +881,7 @@ static enum snap_status finish(struct reader *r, int64_t mtime_ns, struct snap_s
 	if (status == SNAP_OK)
 		status = snap_traces_finish(&r->traces, err);
 	snap_traces_free(&r->traces);
+	r->budget = r->traces.budget = NULL;
 	return status < 0 ? status : snap_builder_finish(r->builder, out, err);
 }
 
@@ -898,13 +900,14 @@ enum snap_status snap_tracemalloc_read(struct snap_snapshot **out, struct snap_i
 	struct snap_error trouble = {.status = SNAP_OK, .offset = SNAP_NO_OFFSET};
 	struct snap_input *unpacked = NULL;
 	struct reader *r = NULL;
-	enum snap_status status = snap_unpack_open(&unpacked, in, limits, &trouble, err);
+	enum snap_status status = reader_new(&r, limits, err);
 	if (status == SNAP_OK)
-		status = reader_new(&r, limits, err);
+		status = snap_unpack_open(&unpacked, in, r->budget, &trouble, err);
 	if (status == SNAP_OK)
 		status = snap_pickle_init(&r->pickle, unpacked != NULL ? unpacked : in, err);
 	if (status == SNAP_OK)
 		status = run(r, err);
+	snap_input_close(unpacked);
 	if (status == SNAP_OK)
 		status = finish(r, snap_input_mtime_ns(in), out, err);
 	if (status < 0 && trouble.status < 0) {
@@ -913,6 +916,5 @@ enum snap_status snap_tracemalloc_read(struct snap_snapshot **out, struct snap_i
 			*err = trouble;
 	}
 	reader_free(r);
-	snap_input_close(unpacked);
 	return status;
 }

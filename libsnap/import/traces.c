@@ -3,24 +3,32 @@
 
 #include <stdlib.h>
 
-enum { SLOTS = 1 << 16 };
+/* A dump of few frames needs few slots, and clearing all of them would cost more than reading it. */
+enum { SLOT_BITS_MIN = 8, SLOT_BITS_STEP = 4, SLOT_BITS_MAX = 16 };
 
 /* Frames that may be repeated at once, and for each byte of input: so many that only a file made to
  * waste time and memory meets the limit. */
 enum { REPEATED_FREE = 1 << 20, REPEATED_PER_BYTE = 4 };
 
+/* Empty slots in place of those there are: what they held is found again in the builder. */
+static enum snap_status make_slots(struct snap_traces *t, unsigned bits, struct snap_error *err)
+{
+	struct snap_traces_slot *slots = calloc((size_t)1 << bits, sizeof *slots);
+	if (slots == NULL)
+		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+	free(t->slots);
+	t->slots = slots;
+	t->slots[0].key = 1; /* key 0 belongs here and nowhere else, so now no slot holds it */
+	t->slot_bits = bits;
+	t->slots_filled = 0;
+	return SNAP_OK;
+}
+
 enum snap_status snap_traces_init(struct snap_traces *t, struct snap_builder *builder, struct snap_budget *budget,
                                   struct snap_error *err)
 {
 	*t = (struct snap_traces){.builder = builder, .budget = budget};
-	uint64_t seed = snap_mix((uint64_t)(uintptr_t)builder);
-	t->factors[0] = seed | 1;
-	t->factors[1] = snap_mix(seed) | 1;
-	t->slots = calloc(SLOTS, sizeof *t->slots);
-	if (t->slots == NULL)
-		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
-	t->slots[0].key = 1; /* key 0 belongs here and nowhere else, so now no slot holds it */
-	return SNAP_OK;
+	return make_slots(t, SLOT_BITS_MIN, err);
 }
 
 void snap_traces_close(struct snap_traces *t)
@@ -49,9 +57,9 @@ static enum snap_status too_many(struct snap_error *err, const char *what)
 enum snap_status snap_traces_frame(struct snap_traces *t, uint32_t name, uint32_t line, uint32_t *frame,
                                    struct snap_error *err)
 {
-	struct snap_traces_slot *slot = &t->slots[snap_traces_slot(t, name, line) - t->slots];
-	if (snap_traces_slot_holds(slot, name, line)) {
-		*frame = slot->frame;
+	const struct snap_traces_slot *held = snap_traces_slot(t, name, line);
+	if (snap_traces_slot_holds(held, name, line)) {
+		*frame = held->frame;
 		return SNAP_OK;
 	}
 	enum snap_status status = snap_builder_frame(t->builder, name, line, SNAP_NO_FUNCTION, frame, err);
@@ -59,8 +67,15 @@ enum snap_status snap_traces_frame(struct snap_traces *t, uint32_t name, uint32_
 		return status;
 	if (*frame > SNAP_TRACES_NUMBER_MAX)
 		return too_many(err, "frames");
-	if ((name | line) <= UINT16_MAX)
-		*slot = (struct snap_traces_slot){.key = name << 16 | line, .frame = *frame};
+	if ((name | line) > UINT16_MAX)
+		return SNAP_OK;
+	if (t->slots_filled >> (t->slot_bits - 1) > 0 && t->slot_bits < SLOT_BITS_MAX)
+		status = make_slots(t, t->slot_bits + SLOT_BITS_STEP, err);
+	if (status < 0)
+		return status;
+	t->slots[snap_traces_slot(t, name, line) - t->slots] =
+	        (struct snap_traces_slot){.key = name << 16 | line, .frame = *frame};
+	t->slots_filled++;
 	return SNAP_OK;
 }
 
@@ -90,7 +105,7 @@ enum snap_status snap_traces_traceback(struct snap_traces *t, size_t count, uint
 static enum snap_status find_variant(struct snap_traces *t, uint32_t traceback, uint32_t total, uint64_t offset,
                                      uint32_t *stack, struct snap_error *err)
 {
-	uint64_t hash = snap_mix(((uint64_t)traceback << 32 | total) * t->factors[0]);
+	uint64_t hash = snap_keyed(snap_index_seed(&t->variant_index), (uint64_t)traceback << 32 | total);
 	size_t cursor = snap_index_start(&t->variant_index, hash);
 	uint32_t i;
 	while ((i = snap_index_next(&t->variant_index, hash, &cursor)) != SNAP_INDEX_NONE)

@@ -48,8 +48,9 @@ SNAP_VECTOR(snap_traces_sites, struct snap_traces_site);
 struct snap_traces {
 	struct snap_builder *builder; /* borrowed */
 	struct snap_budget *budget;   /* borrowed */
-	uint64_t factors[2]; /* odd; they differ from run to run, so that no file can be made to collide */
-	struct snap_traces_slot *slots;
+	struct snap_traces_slot *slots; /* 2^slot_bits */
+	unsigned slot_bits;
+	size_t slots_filled; /* how often one was, since there are that many */
 	struct snap_u32s pool; /* the frames of all tracebacks */
 	struct snap_traces_tracebacks tracebacks;
 	struct snap_traces_variants variants;
@@ -81,10 +82,11 @@ void snap_traces_close(struct snap_traces *t);
 /* Tells all blocks to the builder. */
 enum snap_status snap_traces_finish(struct snap_traces *t, struct snap_error *err);
 
-static inline uint64_t snap_traces_hash(const struct snap_traces *t, const struct snap_traces_site *like)
+static inline uint64_t snap_traces_hash(struct snap_traces *t, const struct snap_traces_site *like)
 {
+	const struct snap_seed *seed = snap_index_seed(&t->site_index);
 	uint64_t where = (uint64_t)like->traceback << 32 | like->domain;
-	return snap_mix(where * t->factors[0] + like->total * t->factors[1] + like->size);
+	return snap_mix(where * seed->words[1] + like->total * (seed->words[0] | 1) + like->size);
 }
 
 /* The site that `like` describes but for stack and blocks, with its hash; `total` is at most
@@ -110,7 +112,7 @@ static inline void snap_traces_count(struct snap_traces *t, uint32_t site)
 
 static inline const struct snap_traces_slot *snap_traces_slot(const struct snap_traces *t, uint32_t name, uint32_t line)
 {
-	return &t->slots[((name << 16 | line) * UINT32_C(0x9E3779B1)) >> 16];
+	return &t->slots[((name << 16 | line) * UINT32_C(0x9E3779B1)) >> (32 - t->slot_bits)];
 }
 
 static inline bool snap_traces_slot_holds(const struct snap_traces_slot *slot, uint32_t name, uint32_t line)

@@ -27,6 +27,8 @@ struct unpack {
 	struct snap_error *trouble;
 	z_stream *gzip;  /* one of these two is not NULL */
 	ZSTD_DCtx *zstd;
+	struct snap_budget *budget;
+	uint64_t charged; /* to the budget, for the window of `zstd` */
 	const char *name;
 	const uint8_t *next;
 	size_t available;
@@ -81,6 +83,25 @@ static enum snap_status step_gzip(struct unpack *u, uint8_t *buffer, size_t size
 	                 z->msg != NULL ? z->msg : "unknown error");
 }
 
+static enum snap_status window_too_large(const struct unpack *u, struct snap_error *err)
+{
+	return snap_fail(err, SNAP_ERR_LIMIT, packed_offset(u),
+	                 "the zstd data needs too large a window; unpack it first with zstd -d --long=31");
+}
+
+/* A window is made when its frame begins and written as bytes come out, so one that is refused here has taken
+ * little. */
+static enum snap_status charge_window(struct unpack *u, struct snap_error *err)
+{
+	const uint64_t held = ZSTD_sizeof_DCtx(u->zstd), free_of_charge = UINT64_C(1) << WINDOW_LOG_FREE;
+	const uint64_t due = held > free_of_charge ? held - free_of_charge : 0;
+	if (due > u->charged && due - u->charged > u->budget->limit - u->budget->used)
+		return window_too_large(u, err);
+	u->budget->used += due - u->charged;
+	u->charged = due;
+	return SNAP_OK;
+}
+
 static enum snap_status step_zstd(struct unpack *u, uint8_t *buffer, size_t size, size_t *got, struct snap_error *err)
 {
 	ZSTD_inBuffer from = {u->next, u->available, 0};
@@ -94,15 +115,14 @@ static enum snap_status step_zstd(struct unpack *u, uint8_t *buffer, size_t size
 		case ZSTD_error_memory_allocation:
 			return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 		case ZSTD_error_frameParameter_windowTooLarge:
-			return snap_fail(err, SNAP_ERR_LIMIT, packed_offset(u),
-			                 "the zstd data needs too large a window; unpack it first with zstd -d --long=31");
+			return window_too_large(u, err);
 		default:
 			return snap_fail(err, SNAP_ERR_DAMAGED, packed_offset(u), "the zstd data is damaged: %s",
 			                 ZSTD_getErrorName(result));
 		}
 	}
 	u->in_stream = result != 0;
-	return SNAP_OK;
+	return charge_window(u, err);
 }
 
 static bool may_begin_stream(const struct unpack *u, uint8_t first)
@@ -167,6 +187,7 @@ static void unpack_close(void *context)
 		inflateEnd(u->gzip);
 	free(u->gzip);
 	ZSTD_freeDCtx(u->zstd);
+	u->budget->used -= u->charged;
 	free(u);
 }
 
@@ -181,17 +202,14 @@ static bool open_gzip(struct unpack *u)
 	return u->gzip != NULL;
 }
 
-static bool open_zstd(struct unpack *u, uint64_t memory)
+static bool open_zstd(struct unpack *u)
 {
-	int window_log = WINDOW_LOG_FREE;
-	while (window_log < WINDOW_LOG_MAX && memory >> (window_log + 1) > 0)
-		window_log++;
 	u->name = "zstd";
 	u->zstd = ZSTD_createDCtx();
-	return u->zstd != NULL && !ZSTD_isError(ZSTD_DCtx_setParameter(u->zstd, ZSTD_d_windowLogMax, window_log));
+	return u->zstd != NULL && !ZSTD_isError(ZSTD_DCtx_setParameter(u->zstd, ZSTD_d_windowLogMax, WINDOW_LOG_MAX));
 }
 
-enum snap_status snap_unpack_open(struct snap_input **out, struct snap_input *in, const struct snap_limits *limits,
+enum snap_status snap_unpack_open(struct snap_input **out, struct snap_input *in, struct snap_budget *budget,
                                   struct snap_error *trouble, struct snap_error *err)
 {
 	*out = NULL;
@@ -208,13 +226,15 @@ enum snap_status snap_unpack_open(struct snap_input **out, struct snap_input *in
 	u->trouble = trouble;
 	u->gzip = NULL;
 	u->zstd = NULL;
+	u->budget = budget;
+	u->charged = 0;
 	u->next = u->packed;
 	u->available = 0;
 	u->begin = snap_input_offset(in);
 	u->unpacked = 0;
 	u->in_stream = false;
 	*trouble = (struct snap_error){.status = SNAP_OK, .offset = SNAP_NO_OFFSET};
-	if (!(begins(bytes, size, gzip_magic, sizeof gzip_magic) ? open_gzip(u) : open_zstd(u, limits->memory))) {
+	if (!(begins(bytes, size, gzip_magic, sizeof gzip_magic) ? open_gzip(u) : open_zstd(u))) {
 		unpack_close(u);
 		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
 	}

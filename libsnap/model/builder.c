@@ -85,7 +85,7 @@ enum snap_status snap_builder_string(struct snap_builder *b, const char *bytes, 
 		                 SNAP_STRING_MAX);
 	if (size > 0 && memchr(bytes, 0, size) != NULL)
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "a name has a NUL byte");
-	uint64_t hash = snap_mix_bytes(bytes, size);
+	uint64_t hash = snap_keyed_bytes(snap_index_seed(&b->strings), bytes, size);
 	size_t cursor = snap_index_start(&b->strings, hash);
 	for (uint32_t i; (i = snap_index_next(&b->strings, hash, &cursor)) != SNAP_INDEX_NONE;) {
 		struct snap_text t = snap_snapshot_string(b->s, i);
@@ -101,7 +101,7 @@ enum snap_status snap_builder_string(struct snap_builder *b, const char *bytes, 
 		status = snap_snapshot_push_string(b->s, bytes, size, err);
 	if (status < 0)
 		return status;
-	b->string_hash.at[b->string_hash.count++] = hash;
+	b->string_hash.at[b->string_hash.count++] = snap_mix_bytes(bytes, size);
 	*string = (uint32_t)b->s->text_end.count - 1;
 	snap_index_insert(&b->strings, hash, *string);
 	return SNAP_OK;
@@ -114,8 +114,7 @@ enum snap_status snap_builder_frame(struct snap_builder *b, uint32_t file, uint3
 	size_t strings = s->text_end.count;
 	if (file >= strings || (function != SNAP_NO_FUNCTION && function >= strings))
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "a frame names a string that is not there");
-	uint64_t hash = snap_mix(b->string_hash.at[file] + line * snap_mix_constant(2) +
-	                         (function == SNAP_NO_FUNCTION ? 0 : b->string_hash.at[function]) * snap_mix_constant(3));
+	uint64_t hash = snap_keyed_pair(snap_index_seed(&b->frames), (uint64_t)file << 32 | line, function);
 	size_t cursor = snap_index_start(&b->frames, hash);
 	for (uint32_t i; (i = snap_index_next(&b->frames, hash, &cursor)) != SNAP_INDEX_NONE;)
 		if (s->frame_file.at[i] == file && s->frame_line.at[i] == line && s->frame_function.at[i] == function) {
@@ -129,7 +128,9 @@ enum snap_status snap_builder_frame(struct snap_builder *b, uint32_t file, uint3
 		status = snap_snapshot_push_frame(s, file, line, function, err);
 	if (status < 0)
 		return status;
-	b->frame_hash.at[b->frame_hash.count++] = hash;
+	b->frame_hash.at[b->frame_hash.count++] =
+		snap_mix(b->string_hash.at[file] + line * snap_mix_constant(2) +
+	                 (function == SNAP_NO_FUNCTION ? 0 : b->string_hash.at[function]) * snap_mix_constant(3));
 	*frame = (uint32_t)s->frame_file.count - 1;
 	snap_index_insert(&b->frames, hash, *frame);
 	return SNAP_OK;
@@ -172,7 +173,7 @@ enum snap_status snap_builder_stack(struct snap_builder *b, const uint32_t *fram
 			return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "a traceback names a frame that is not there");
 		/* No node has a number this high; roots of different depths differ. */
 		uint32_t parent_code = node == SNAP_NONE ? UINT32_MAX - depth : node;
-		uint64_t hash = snap_builder_node_hash(parent_code, frame);
+		uint64_t hash = snap_builder_node_hash(b, parent_code, frame);
 		size_t cursor = snap_index_start(&b->nodes, hash);
 		uint32_t found;
 		while ((found = snap_index_next(&b->nodes, hash, &cursor)) != SNAP_INDEX_NONE)
@@ -207,7 +208,7 @@ static enum snap_status find_site(struct snap_builder *b, uint32_t stack, uint32
 	if (size > SNAP_BLOCK_SIZE_MAX)
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "a block of %llu bytes",
 		                 (unsigned long long)size);
-	uint64_t hash = snap_mix(snap_mix(((uint64_t)domain << 32 | stack) + 1) + size);
+	uint64_t hash = snap_keyed_pair(snap_index_seed(&b->sites), (uint64_t)domain << 32 | stack, size);
 	size_t cursor = snap_index_start(&b->sites, hash);
 	for (uint32_t i; (i = snap_index_next(&b->sites, hash, &cursor)) != SNAP_INDEX_NONE;)
 		if (s->site_stack.at[i] == stack && (uint64_t)snap_numbers_get(&s->site_size, i) == size &&

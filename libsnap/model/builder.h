@@ -13,13 +13,13 @@
 struct snap_builder {
 	struct snap_snapshot *s;
 	struct snap_index strings, frames, nodes, sites;
-	struct snap_u64s string_hash, frame_hash; /* of content; see section 6 of the format */
+	struct snap_u64s string_hash, frame_hash; /* of content, section 6 of the format: for the order of nodes */
 	struct snap_u32s known_stack, unknown_stack; /* of each node, or SNAP_NONE */
 };
 
-static inline uint64_t snap_builder_node_hash(uint32_t parent, uint32_t frame)
+static inline uint64_t snap_builder_node_hash(struct snap_builder *b, uint32_t parent, uint32_t frame)
 {
-	return snap_mix(((uint64_t)parent << 32 | frame) + 1);
+	return snap_keyed(snap_index_seed(&b->nodes), (uint64_t)parent << 32 | frame);
 }
 
 /* Hangs truncated stacks below nodes that stand at the right depth with the right frames. */

@@ -9,7 +9,40 @@
 /* B of section 6. */
 #define BASE UINT64_C(0xD6E8FEB86659FD93)
 
-static uint64_t *frame_hashes(const struct snap_snapshot *s)
+/* A polynomial of the frames of a stack: over 2^64 with BASE as section 6 wants it, or over a prime with a
+ * base that is secret, where it is known how seldom two of them are equal. */
+struct ring {
+	const struct snap_seed *seed; /* NULL for section 6 */
+	uint64_t base;
+};
+
+#define PRIME ((UINT64_C(1) << 61) - 1)
+
+static inline uint64_t below_prime(uint64_t n)
+{
+	n = (n & PRIME) + (n >> 61);
+	return n >= PRIME ? n - PRIME : n;
+}
+
+static inline uint64_t times(const struct ring *r, uint64_t a, uint64_t b)
+{
+	if (r->seed == NULL)
+		return a * b;
+	__extension__ unsigned __int128 product = (unsigned __int128)a * b;
+	return below_prime(((uint64_t)product & PRIME) + (uint64_t)(product >> 61));
+}
+
+static inline uint64_t plus(const struct ring *r, uint64_t a, uint64_t b)
+{
+	return r->seed == NULL ? a + b : below_prime(a + b);
+}
+
+static inline uint64_t minus(const struct ring *r, uint64_t a, uint64_t b)
+{
+	return r->seed == NULL ? a - b : below_prime(a + PRIME - b);
+}
+
+static uint64_t *frame_hashes(const struct snap_snapshot *s, const struct ring *r)
 {
 	size_t frames = s->frame_file.count, strings = s->text_end.count;
 	uint64_t *hashes = malloc((frames + strings + 1) * sizeof *hashes);
@@ -18,13 +51,16 @@ static uint64_t *frame_hashes(const struct snap_snapshot *s)
 	uint64_t *string_hashes = hashes + frames;
 	for (uint32_t i = 0; i < strings; i++) {
 		struct snap_text t = snap_snapshot_string(s, i);
-		string_hashes[i] = snap_mix_bytes(t.bytes, t.size);
+		string_hashes[i] = r->seed == NULL ? snap_mix_bytes(t.bytes, t.size)
+		                                   : snap_keyed_bytes(r->seed, t.bytes, t.size);
 	}
 	const uint64_t k2 = snap_mix_constant(2), k3 = snap_mix_constant(3);
 	for (size_t i = 0; i < frames; i++) {
 		uint32_t function = s->frame_function.at[i];
 		hashes[i] = snap_mix(string_hashes[s->frame_file.at[i]] + s->frame_line.at[i] * k2 +
 		                     (function == SNAP_NONE ? 0 : string_hashes[function]) * k3);
+		if (r->seed != NULL)
+			hashes[i] = below_prime(hashes[i]);
 	}
 	return hashes;
 }
@@ -56,7 +92,8 @@ static uint32_t ancestor(struct path *p, uint32_t node, uint32_t distance)
 	return node;
 }
 
-enum snap_status snap_snapshot_window_hashes(const struct snap_snapshot *s, uint64_t *hashes, struct snap_error *err)
+static enum snap_status window_hashes(const struct snap_snapshot *s, const struct ring *r, uint64_t *hashes,
+                                      struct snap_error *err)
 {
 	size_t nodes = s->node_parent.count, stacks = s->stack_node.count;
 	const uint32_t *parent = s->node_parent.at;
@@ -65,7 +102,7 @@ enum snap_status snap_snapshot_window_hashes(const struct snap_snapshot *s, uint
 		longest = s->stack_length.at[i] > longest ? s->stack_length.at[i] : longest;
 	for (size_t i = 0; i < nodes; i++)
 		deepest = s->node_depth.at[i] > deepest ? s->node_depth.at[i] : deepest;
-	uint64_t *frames = frame_hashes(s);
+	uint64_t *frames = frame_hashes(s, r);
 	uint64_t *prefix = snap_array_new(nodes, sizeof *prefix);
 	uint64_t *power = malloc(((size_t)longest + 1) * sizeof *power);
 	struct path path = {s, malloc(((size_t)deepest + 1) * sizeof *path.at), 0, true};
@@ -76,16 +113,18 @@ enum snap_status snap_snapshot_window_hashes(const struct snap_snapshot *s, uint
 	}
 	power[0] = 1;
 	for (uint32_t i = 1; i <= longest; i++)
-		power[i] = power[i - 1] * BASE;
+		power[i] = times(r, power[i - 1], r->base);
 	for (size_t i = 0; i < nodes; i++)
-		prefix[i] = (parent[i] == SNAP_NONE ? 0 : prefix[parent[i]] * BASE) + frames[s->node_frame.at[i]];
+		prefix[i] = plus(r, parent[i] == SNAP_NONE ? 0 : times(r, prefix[parent[i]], r->base),
+		                 frames[s->node_frame.at[i]]);
 	for (size_t i = 0; i < stacks; i++) {
 		uint32_t length = s->stack_length.at[i], node = s->stack_node.at[i];
 		hashes[i] = prefix[node];
 		if (length == s->node_depth.at[node]) /* it goes back to the root */
 			continue;
 		uint32_t above = parent[ancestor(&path, node, length - 1)];
-		hashes[i] -= above == SNAP_NONE ? 0 : prefix[above] * power[length];
+		if (above != SNAP_NONE)
+			hashes[i] = minus(r, hashes[i], times(r, prefix[above], power[length]));
 	}
 done:
 	free(frames);
@@ -93,6 +132,17 @@ done:
 	free(power);
 	free(path.at);
 	return status;
+}
+
+enum snap_status snap_snapshot_window_hashes(const struct snap_snapshot *s, uint64_t *hashes, struct snap_error *err)
+{
+	return window_hashes(s, &(struct ring){NULL, BASE}, hashes, err);
+}
+
+enum snap_status snap_snapshot_keyed_windows(const struct snap_snapshot *s, const struct snap_seed *seed,
+                                             uint64_t *hashes, struct snap_error *err)
+{
+	return window_hashes(s, &(struct ring){seed, below_prime(seed->words[0] ^ seed->words[1])}, hashes, err);
 }
 
 bool snap_snapshot_same_window(const struct snap_snapshot *s, uint32_t a, uint32_t b)

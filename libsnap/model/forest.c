@@ -73,7 +73,7 @@ static void adopt(struct join *j, uint32_t top)
 
 static uint32_t find_child(const struct join *j, uint32_t parent, uint32_t frame)
 {
-	uint64_t hash = snap_builder_node_hash(parent, frame);
+	uint64_t hash = snap_builder_node_hash(j->b, parent, frame);
 	size_t cursor = snap_index_start(&j->b->nodes, hash);
 	uint32_t n;
 	while ((n = snap_index_next(&j->b->nodes, hash, &cursor)) != SNAP_INDEX_NONE)
@@ -101,7 +101,7 @@ static enum snap_status hang_below(struct join *j, uint32_t node, uint32_t paren
 	if (status < 0)
 		return status;
 	j->s->node_parent.at[node] = parent;
-	snap_index_insert(&j->b->nodes, snap_builder_node_hash(parent, j->s->node_frame.at[node]), node);
+	snap_index_insert(&j->b->nodes, snap_builder_node_hash(j->b, parent, j->s->node_frame.at[node]), node);
 	adopt(j, node);
 	return SNAP_OK;
 }

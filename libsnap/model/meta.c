@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
+#include "base/seed.h"
 
 /* What an entry counts for beside its text. */
 enum { ENTRY_BYTES = 16, FORMAT_MAX = 4095, HISTORY_MAX = 65536 };
@@ -22,6 +22,7 @@ struct snap_meta {
 	struct entry *entries;
 	uint32_t *slots; /* open addressing: number of an entry + 1, or 0; twice as many as `capacity` */
 	size_t count, capacity; /* a power of two */
+	struct snap_seed seed; /* of the hashes of keys */
 	size_t bytes; /* as SNAP_META_BYTES_MAX counts them */
 };
 
@@ -35,6 +36,7 @@ enum snap_status snap_meta_new(struct snap_meta **out, struct snap_error *err)
 	struct snap_meta *meta = calloc(1, sizeof *meta);
 	if (meta == NULL)
 		return no_memory(err);
+	snap_seed_draw(&meta->seed);
 	*out = meta;
 	return SNAP_OK;
 }
@@ -57,9 +59,9 @@ void snap_meta_free(struct snap_meta *meta)
 	free(meta);
 }
 
-static uint32_t hash_of(const char *key)
+static uint32_t hash_of(const struct snap_meta *meta, const char *key)
 {
-	return (uint32_t)snap_mix_bytes(key, strlen(key));
+	return (uint32_t)snap_keyed_bytes(&meta->seed, key, strlen(key));
 }
 
 /* The slot that holds the key, or the free one where it belongs. There must be slots. */
@@ -80,7 +82,7 @@ static struct entry *find(const struct snap_meta *meta, const char *key)
 {
 	if (meta->count == 0)
 		return NULL;
-	uint32_t number = meta->slots[slot_of(meta, key, hash_of(key))];
+	uint32_t number = meta->slots[slot_of(meta, key, hash_of(meta, key))];
 	return number != 0 ? &meta->entries[number - 1] : NULL;
 }
 
@@ -171,7 +173,7 @@ enum snap_status snap_meta_set(struct snap_meta *meta, const char *key, const vo
 		return SNAP_OK;
 	}
 	memcpy(name, key, key_size + 1);
-	uint32_t hash = hash_of(name);
+	uint32_t hash = hash_of(meta, name);
 	size_t slot = slot_of(meta, name, hash);
 	meta->entries[meta->count] = (struct entry){.key = name, .value = text, .size = size, .hash = hash};
 	meta->slots[slot] = (uint32_t)++meta->count;

@@ -6,6 +6,7 @@
 #include <snap/snapshot.h>
 
 #include "base/numbers.h"
+#include "base/seed.h"
 #include "base/vector.h"
 
 #define SNAP_NONE UINT32_MAX
@@ -188,6 +189,11 @@ enum snap_status snap_snapshot_sum(struct snap_snapshot *s, struct snap_error *e
  * be ordered, but a parent's number must be below its children's. SNAP_ERR_NOMEM. */
 enum snap_status snap_snapshot_window_hashes(const struct snap_snapshot *s, uint64_t *hashes,
                                              struct snap_error *err);
+
+/* The same for tables, below 2^61: `seed` decides which tracebacks have equal hashes. Those of section 6 can be
+ * made equal by who makes the file, by equal hashes of names or in long stacks of two frames. */
+enum snap_status snap_snapshot_keyed_windows(const struct snap_snapshot *s, const struct snap_seed *seed,
+                                             uint64_t *hashes, struct snap_error *err);
 
 /* Whether two stacks of one snapshot have the same known frames. */
 bool snap_snapshot_same_window(const struct snap_snapshot *s, uint32_t a, uint32_t b);

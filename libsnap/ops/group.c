@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/index.h"
 #include "ops/cumulate.h"
 #include "ops/estimate.h"
@@ -213,7 +212,7 @@ struct keyed_sums {
 
 static enum snap_status find_key(struct keyed_sums *k, uint64_t key, size_t *found, struct snap_error *err)
 {
-	uint64_t hash = snap_mix(key + 1);
+	uint64_t hash = snap_keyed(snap_index_seed(&k->index), key);
 	size_t cursor = snap_index_start(&k->index, hash);
 	for (uint32_t i; (i = snap_index_next(&k->index, hash, &cursor)) != SNAP_INDEX_NONE;)
 		if (k->keys.at[i] == key) {

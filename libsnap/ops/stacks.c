@@ -186,7 +186,9 @@ static enum snap_status join_candidates(struct join *j, struct snap_error *err)
 		j->slots = malloc((size_t)j->most * 4 * sizeof *j->slots);
 		if (j->hash == NULL || j->slots == NULL)
 			return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
-		enum snap_status status = snap_snapshot_window_hashes(j->s, j->hash, err);
+		struct snap_seed seed;
+		snap_seed_draw(&seed);
+		enum snap_status status = snap_snapshot_keyed_windows(j->s, &seed, j->hash, err);
 		if (status < 0)
 			return status;
 	}

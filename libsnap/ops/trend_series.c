@@ -18,7 +18,7 @@ static enum snap_status intern_string(struct snap_trend_table *table, struct sna
 				      struct snap_error *err)
 {
 	struct snap_snapshot *names = table->names;
-	uint64_t hash = snap_mix_bytes(text.bytes, text.size);
+	uint64_t hash = snap_keyed_bytes(snap_index_seed(&table->strings), text.bytes, text.size);
 	size_t cursor = snap_index_start(&table->strings, hash);
 	while ((*number = snap_index_next(&table->strings, hash, &cursor)) != SNAP_INDEX_NONE) {
 		struct snap_text known = snap_snapshot_string(names, *number);
@@ -38,7 +38,7 @@ static enum snap_status intern_frame(struct snap_trend_table *table, uint32_t fi
 				     uint32_t function, uint32_t *number, struct snap_error *err)
 {
 	struct snap_snapshot *names = table->names;
-	uint64_t hash = snap_mix(snap_mix((uint64_t)file << 32 | line) + function);
+	uint64_t hash = snap_keyed_pair(snap_index_seed(&table->frames), (uint64_t)file << 32 | line, function);
 	size_t cursor = snap_index_start(&table->frames, hash);
 	while ((*number = snap_index_next(&table->frames, hash, &cursor)) != SNAP_INDEX_NONE)
 		if (names->frame_file.at[*number] == file && names->frame_line.at[*number] == line &&
@@ -80,8 +80,8 @@ static enum snap_status find_row(struct snap_trend_table *table, const struct sn
 	struct snap_budget *budget = &table->names->budget;
 	size_t length = s->stack_length.at[stack], at = table->path.count;
 	uint32_t node = s->stack_node.at[stack];
-	const uint64_t step = snap_mix_constant(1);
-	uint64_t hash = length;
+	const struct snap_seed *seed = snap_index_seed(&table->rows);
+	uint64_t hash = snap_keyed_begin(seed, length);
 	/* A new row's frames stay behind the others'. */
 	enum snap_status status = snap_vector_reserve(&table->path, at + length, budget, err);
 	if (status < 0)
@@ -89,7 +89,7 @@ static enum snap_status find_row(struct snap_trend_table *table, const struct sn
 	for (size_t i = 0; i < length; i++, node = s->node_parent.at[node]) {
 		uint32_t frame = table->mapping.frames.at[s->node_frame.at[node]];
 		table->path.at[at + i] = frame;
-		hash = (hash + frame) * step;
+		hash = snap_keyed_add(seed, hash, frame);
 	}
 	hash = snap_mix(hash);
 	size_t cursor = snap_index_start(&table->rows, hash);

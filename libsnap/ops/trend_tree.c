@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "ops/pattern.h"
 
 /* An own line on more than this part of all tracebacks (what starts the server) says nothing about those that
@@ -47,7 +46,7 @@ static enum snap_status mark(const struct snap_trend_table *table, bool *marks[M
 static enum snap_status find_node(struct snap_trend_tree *tree, uint32_t parent, uint32_t frame, uint32_t *node,
 				  struct snap_error *err)
 {
-	uint64_t hash = snap_mix((uint64_t)parent << 32 | frame);
+	uint64_t hash = snap_keyed(snap_index_seed(&tree->index), (uint64_t)parent << 32 | frame);
 	size_t cursor = snap_index_start(&tree->index, hash);
 	while ((*node = snap_index_next(&tree->index, hash, &cursor)) != SNAP_INDEX_NONE)
 		if (tree->parent.at[*node] == parent && tree->frame.at[*node] == frame)

@@ -4,7 +4,6 @@
 #include <snap/limits.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "model/snapshot.h"
 
 static struct snap_text name_at(const struct snap_names *n, uint32_t i)
@@ -31,9 +30,9 @@ static bool same_text(struct snap_text a, struct snap_text b)
 	return a.size == b.size && (a.size == 0 || memcmp(a.bytes, b.bytes, a.size) == 0);
 }
 
-static uint64_t pair_hash(uint32_t a, uint32_t b)
+static uint64_t pair_hash(struct snap_index *index, uint32_t a, uint32_t b)
 {
-	return snap_mix(((uint64_t)a << 32 | b) + 1);
+	return snap_keyed(snap_index_seed(index), (uint64_t)a << 32 | b);
 }
 
 /* Finds the row whose two columns have these values; SNAP_NONE if there is none. */
@@ -60,7 +59,7 @@ static enum snap_status room_for_row(struct snap_tables *t, struct snap_index *i
 enum snap_status snap_tables_file(struct snap_tables *t, struct snap_text name, uint32_t *row, bool *added,
                                   struct snap_error *err)
 {
-	uint64_t hash = snap_mix_bytes(name.bytes, name.size);
+	uint64_t hash = snap_keyed_bytes(snap_index_seed(&t->file_index), name.bytes, name.size);
 	size_t cursor = snap_index_start(&t->file_index, hash);
 	*added = false;
 	while ((*row = snap_index_next(&t->file_index, hash, &cursor)) != SNAP_INDEX_NONE)
@@ -79,7 +78,7 @@ enum snap_status snap_tables_file(struct snap_tables *t, struct snap_text name, 
 enum snap_status snap_tables_line(struct snap_tables *t, uint32_t file, uint32_t number, uint32_t *row, bool *added,
                                   struct snap_error *err)
 {
-	uint64_t hash = pair_hash(file, number);
+	uint64_t hash = pair_hash(&t->line_index, file, number);
 	*row = find_pair(&t->line_index, hash, t->line_file.at, file, t->line_number.at, number);
 	*added = *row == SNAP_NONE;
 	if (!*added)
@@ -100,7 +99,8 @@ enum snap_status snap_tables_line(struct snap_tables *t, uint32_t file, uint32_t
 enum snap_status snap_tables_function(struct snap_tables *t, uint32_t file, struct snap_text name, uint32_t *row,
                                       bool *added, struct snap_error *err)
 {
-	uint64_t hash = snap_mix(snap_mix_bytes(name.bytes, name.size) + file);
+	const struct snap_seed *seed = snap_index_seed(&t->function_index);
+	uint64_t hash = snap_keyed_pair(seed, snap_keyed_bytes(seed, name.bytes, name.size), file);
 	size_t cursor = snap_index_start(&t->function_index, hash);
 	*added = false;
 	while ((*row = snap_index_next(&t->function_index, hash, &cursor)) != SNAP_INDEX_NONE)
@@ -139,7 +139,7 @@ enum snap_status snap_tables_nameless(struct snap_tables *t, uint32_t line, uint
 enum snap_status snap_tables_frame(struct snap_tables *t, uint32_t line, uint32_t function, uint32_t *row, bool *added,
                                    struct snap_error *err)
 {
-	uint64_t hash = pair_hash(line, function);
+	uint64_t hash = pair_hash(&t->frame_index, line, function);
 	*row = find_pair(&t->frame_index, hash, t->frame_line.at, line, t->frame_function.at, function);
 	*added = *row == SNAP_NONE;
 	if (!*added)
@@ -158,7 +158,7 @@ enum snap_status snap_tables_frame(struct snap_tables *t, uint32_t line, uint32_
 enum snap_status snap_tables_node(struct snap_tables *t, uint32_t parent, uint32_t frame, uint32_t *row,
                                   struct snap_error *err)
 {
-	uint64_t hash = pair_hash(parent, frame);
+	uint64_t hash = pair_hash(&t->node_index, parent, frame);
 	*row = find_pair(&t->node_index, hash, t->node_parent.at, parent, t->node_frame.at, frame);
 	if (*row != SNAP_NONE)
 		return SNAP_OK;

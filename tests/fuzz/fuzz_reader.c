@@ -311,11 +311,28 @@ static void set_body(struct part *p, const uint8_t *bytes, size_t size)
 	p->size = size;
 }
 
+/* Made once: a processor that is asked what it can do, as zstd does for each new one, takes its time in a
+ * virtual machine. */
+static struct {
+	ZSTD_CCtx *pack;
+	ZSTD_DCtx *unpack;
+} zstd;
+
+static void make_zstd(void)
+{
+	if (zstd.pack == NULL)
+		zstd.pack = ZSTD_createCCtx();
+	if (zstd.unpack == NULL)
+		zstd.unpack = ZSTD_createDCtx();
+	MUST(zstd.pack != NULL && zstd.unpack != NULL);
+}
+
 /* Takes a stream apart as far as it has the form of one. */
 static void take_apart(struct parts *parts, const uint8_t *bytes, size_t size)
 {
 	size_t at = 0;
 	bool in_member = false;
+	make_zstd();
 	parts->count = 0;
 	while (parts->count < SECTIONS_MAX) {
 		struct part *p = &parts->at[parts->count];
@@ -339,7 +356,7 @@ static void take_apart(struct parts *parts, const uint8_t *bytes, size_t size)
 			size_t got = SIZE_MAX;
 			if (p->head[4] == 1 && raw <= RAW_MAX) {
 				unpacked = bag_memory(NULL, raw, 1);
-				got = ZSTD_decompress(unpacked, raw, bytes + at, stored);
+				got = ZSTD_decompressDCtx(zstd.unpack, unpacked, raw, bytes + at, stored);
 			}
 			if (got == raw && unpacked != NULL && !ZSTD_isError(got)) {
 				set_body(p, unpacked, raw);
@@ -485,7 +502,7 @@ static size_t put_together(struct parts *parts, uint8_t *bytes, size_t max, bool
 		uint8_t *body = NULL;
 		if (pack && !is_end && p->head[4] == 0) {
 			body = bag_memory(NULL, bound, 1);
-			packed = ZSTD_compress(body, bound, p->body, p->size, 1);
+			packed = ZSTD_compressCCtx(zstd.pack, body, bound, p->body, p->size, 1);
 		}
 		if (body != NULL && !ZSTD_isError(packed) && packed < p->size && packed * 32 >= p->size)
 			emit_section(&out, p, body, packed, 1);

@@ -45,14 +45,16 @@ static inline void bag_hash_number(uint64_t h[2], uint64_t n)
 
 static inline void bag_hash_bytes(uint64_t h[2], const char *bytes, size_t size)
 {
+	uint64_t word;
 	bag_hash_number(h, size);
-	for (; size > 0;) {
-		uint64_t word = 0;
-		size_t n = size < sizeof word ? size : sizeof word;
-		memcpy(&word, bytes, n);
+	for (; size >= sizeof word; bytes += sizeof word, size -= sizeof word) {
+		memcpy(&word, bytes, sizeof word);
 		bag_hash_number(h, word);
-		bytes += n;
-		size -= n;
+	}
+	if (size > 0) {
+		word = 0;
+		memcpy(&word, bytes, size);
+		bag_hash_number(h, word);
 	}
 }
 

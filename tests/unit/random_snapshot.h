@@ -231,10 +231,9 @@ static inline struct snap_frame told_frame_text(const struct told *t, uint32_t f
 	return text;
 }
 
-/* What a snapshot of these sites must say. */
-static inline struct bag told_bag(const struct told *t, const struct told_site *sites, size_t count)
+/* Hashes of the frames of all stacks; free with free. */
+static inline uint64_t (*told_stack_hashes(const struct told *t))[2]
 {
-	struct bag b = {.items = NULL};
 	uint64_t(*hashes)[2] = bag_memory(NULL, t->stack_count, sizeof *hashes);
 	struct bag_frames *known = bag_frames_new();
 	for (uint32_t i = 0; i < t->stack_count; i++) {
@@ -242,14 +241,29 @@ static inline struct bag told_bag(const struct told *t, const struct told_site *
 		for (uint32_t f = 0; f < t->stacks[i].count; f++)
 			bag_hash_frame(hashes[i], told_frame_text(t, t->stacks[i].frames[f]), known);
 	}
+	free(known);
+	return hashes;
+}
+
+/* What a snapshot of these sites must say; `hashes` are those of its stacks. */
+static inline struct bag told_bag_of(const struct told *t, uint64_t (*hashes)[2], const struct told_site *sites,
+                                     size_t count)
+{
+	struct bag b = {.items = NULL};
 	for (size_t i = 0; i < count; i++) {
 		const struct told_stack *stack = &t->stacks[sites[i].stack];
 		bag_add(&b, hashes[sites[i].stack], stack->count, stack->total, sites[i].domain, sites[i].size,
 		        sites[i].values, t->column_count);
 	}
-	free(known);
-	free(hashes);
 	bag_settle(&b);
+	return b;
+}
+
+static inline struct bag told_bag(const struct told *t, const struct told_site *sites, size_t count)
+{
+	uint64_t(*hashes)[2] = told_stack_hashes(t);
+	struct bag b = told_bag_of(t, hashes, sites, count);
+	free(hashes);
 	return b;
 }
 

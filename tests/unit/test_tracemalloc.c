@@ -6,9 +6,17 @@
 #include <snap/meta.h>
 #include <snap/tracemalloc.h>
 #include <stdarg.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "test.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
 
 /* --- bytes --- */
 
@@ -578,6 +586,124 @@ TEST(memory_limit)
 		snap_input_close(in);
 	}
 	CHECK(was_enough);
+	drop(&b);
+}
+
+static enum snap_status read_within(const struct bytes *b, uint64_t memory, struct snap_error *err)
+{
+	struct snap_limits limits = {.memory = memory};
+	struct snap_input *in;
+	struct snap_snapshot *s = NULL;
+	*err = (struct snap_error){.status = SNAP_OK};
+	if (!CHECK_OK(snap_input_from_memory(&in, b->at, b->size, err), err))
+		return err->status;
+	enum snap_status status = snap_tracemalloc_read(&s, in, &limits, err);
+	snap_snapshot_free(s);
+	snap_input_close(in);
+	return status;
+}
+
+/* The least limit that a pickle can be read with, to `step` bytes. */
+static uint64_t least_memory(const struct bytes *b, uint64_t from, uint64_t to, uint64_t step)
+{
+	struct snap_error err;
+	while (to - from > step) {
+		uint64_t middle = from + (to - from) / 2;
+		enum snap_status status = read_within(b, middle, &err);
+		CHECK(status == SNAP_OK || status == SNAP_ERR_LIMIT);
+		if (status == SNAP_OK)
+			to = middle;
+		else
+			from = middle;
+	}
+	return to;
+}
+
+/* What reading with this limit takes at its most, in bytes; in a process of its own. */
+static uint64_t memory_taken(const struct bytes *b, uint64_t memory)
+{
+	int ends[2];
+	uint64_t taken = 0;
+	if (!CHECK(pipe(ends) == 0))
+		return 0;
+	pid_t child = fork();
+	if (child == 0) {
+		struct rusage before, after;
+		struct snap_error err;
+		getrusage(RUSAGE_SELF, &before);
+		enum snap_status status = read_within(b, memory, &err);
+		getrusage(RUSAGE_SELF, &after);
+		taken = (uint64_t)(after.ru_maxrss - before.ru_maxrss) * 1024;
+		_exit(status == SNAP_OK && write(ends[1], &taken, sizeof taken) == (ssize_t)sizeof taken ? 0 : 1);
+	}
+	int status;
+	CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+	CHECK(read(ends[0], &taken, sizeof taken) == (ssize_t)sizeof taken);
+	close(ends[0]);
+	close(ends[1]);
+	return taken;
+}
+
+/* The tables of the import and those of the snapshot are about as large. */
+TEST(one_limit_for_all_tables)
+{
+	enum { TRACES = 600000, MIB = 1 << 20 };
+	struct bytes b = {NULL, 0, 0};
+	OPS(&b, HEAD "(K\0K\x10" FRAME_A FRAME_B "\x86\x94K\x02t");
+	for (uint32_t i = 1; i < TRACES; i++) {
+		if (i % 1000 == 0)
+			OPS(&b, "e\x95\0\0\0\0\0\0\0\0(");
+		OPS(&b, "(K\0J");
+		append_u32(&b, i);
+		OPS(&b, "h\x0cJ");
+		append_u32(&b, i);
+		OPS(&b, "\x86\x94\x85\x94K\x01t\x94");
+	}
+	OPS(&b, TAIL);
+	uint64_t least = least_memory(&b, MIB, (uint64_t)512 * MIB, MIB);
+	CHECK(least > 64 * MIB && least < 256 * MIB);
+	if (SANITIZED)
+		printf("not run: memory in use, as the sanitizer has an allocator of its own\n");
+	uint64_t taken = SANITIZED ? least : memory_taken(&b, least);
+	/* With a limit for each it would be twice as much. */
+	CHECK(taken > least / 2 && taken < least + least / 2);
+	drop(&b);
+}
+
+/* The same pickle in a zstd frame of one raw block that asks for a window of 2^`log` bytes. */
+static struct bytes in_window(const struct bytes *b, unsigned log)
+{
+	struct bytes packed = {NULL, 0, 0};
+	uint32_t block = (uint32_t)b->size << 3 | 1;
+	const uint8_t window[2] = {0, (uint8_t)((log - 10) << 3)};
+	OPS(&packed, "\x28\xb5\x2f\xfd");
+	append(&packed, window, sizeof window);
+	append_u32(&packed, block);
+	packed.size--;
+	append(&packed, b->at, b->size);
+	return packed;
+}
+
+TEST(a_window_counts)
+{
+	const uint64_t free_of_charge = UINT64_C(16) << 20, most = UINT64_C(256) << 20;
+	struct bytes b = load("foreign/tracemalloc", "edge-py3.13.0.tm");
+	uint64_t least = least_memory(&b, 0, most, 1);
+	for (unsigned log = 20; log <= 27; log++) {
+		struct bytes packed = in_window(&b, log);
+		uint64_t window = UINT64_C(1) << log, charged = window > free_of_charge ? window - free_of_charge : 0;
+		uint64_t wanted = least_memory(&packed, 0, most, 1);
+		/* zstd has some buffers beside its window. */
+		CHECK(wanted >= charged && wanted >= least);
+		CHECK(wanted <= charged + least + (UINT64_C(1) << 20));
+		struct snap_error err;
+		CHECK_INT(read_within(&packed, wanted - 1, &err), SNAP_ERR_LIMIT);
+		drop(&packed);
+	}
+	struct bytes packed = in_window(&b, 28);
+	struct snap_error err;
+	CHECK_INT(read_within(&packed, UINT64_C(1) << 32, &err), SNAP_ERR_LIMIT);
+	drop(&packed);
 	drop(&b);
 }
 

@@ -117,6 +117,39 @@ TEST(nothing_is_lost_of_many_sites)
 	told_free(&t);
 }
 
+/* A stack whose sites need two sections, with a domain that begins in the first and ends in the second. Sizes
+ * are told as differences within a domain, so those before it must not count: they are the largest there are. */
+TEST(sizes_begin_anew_with_each_domain)
+{
+	enum { SITES = 70000, DOMAINS = 3 };
+	struct snap_builder *b;
+	struct snap_snapshot *s = NULL;
+	struct snap_error err = {.message = ""};
+	uint32_t file, frame, stack;
+	CHECK_OK(snap_builder_new(&b, NULL, &err), &err);
+	CHECK_OK(snap_builder_string(b, "a.py", 4, &file, &err), &err);
+	CHECK_OK(snap_builder_frame(b, file, 1, SNAP_NO_FUNCTION, &frame, &err), &err);
+	CHECK_OK(snap_builder_stack(b, &frame, 1, 0, &stack, &err), &err);
+	for (uint32_t i = 0; i < SITES; i++) {
+		uint32_t domain = i / (SITES / DOMAINS + 1);
+		CHECK_OK(snap_builder_add(b, stack, domain, 10 + i, i % 3 + 1, &err), &err);
+	}
+	for (uint32_t domain = 0; domain < DOMAINS; domain++)
+		CHECK_OK(snap_builder_add(b, stack, domain, SNAP_BLOCK_SIZE_MAX, 1, &err), &err);
+	CHECK_OK(snap_builder_finish(b, &s, &err), &err);
+	snap_builder_free(b);
+	CHECK(snap_snapshot_sites(s) > 65536);
+	for (int level = 0; level <= 3; level += 3) {
+		struct packed p = packed_new(&s, 1, level, false);
+		struct snap_snapshot *back = read_one(p.bytes, p.size, NULL);
+		if (CHECK(back != NULL))
+			check_same(s, back);
+		snap_snapshot_free(back);
+		free(p.bytes);
+	}
+	snap_snapshot_free(s);
+}
+
 TEST(nothing_is_lost_of_deep_stacks)
 {
 	static const struct shape deep[] = {
