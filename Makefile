@@ -294,6 +294,7 @@ leakbench: all $(aids)
 STRESS_SECONDS ?= 600
 stress: all
 	@$(PYTHON) tests/capture/stress.py --bin $(BUILD)/bin --seconds '$(STRESS_SECONDS)' $(STRESS)
+	@$(PYTHON) tests/capture/estimates.py --bin $(BUILD)/bin $(ESTIMATES)
 	@$(PYTHON) tests/capture/regression.py --bin $(BUILD)/bin $(REGRESSION)
 
 # FUZZ_VARIANT=fastfuzz leaves out the sanitizers: several times as many runs, which see crashes and broken

@@ -181,6 +181,10 @@ static enum snap_status collect_traces(enum trigger trigger, const char *label, 
 					    [TRIGGER_RSS_STEP] = "rss-step",
 					    [TRIGGER_SIGNAL] = "signal"};
 	const struct agent_options *options = &agent.options;
+	/* Else it would bring about what it is to come before. */
+	if (trigger == TRIGGER_LIMIT && recorder_need() > watch_free_memory(&agent.watch))
+		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET,
+				 "a snapshot needs more memory than is left below the container's limit");
 	if (agent.series.stem[0] == '\0')
 		name_series();
 	const struct occasion occasion = {.trigger = names[trigger],
@@ -366,13 +370,13 @@ static void look_at_memory(struct own_thread *own)
 	enum watch_event event = watch_look(&agent.watch);
 	if (event != WATCH_NOTHING)
 		take_and_forget(own, triggers[event]);
-	agent.look = now_ms() + WATCH_PERIOD_MS;
+	agent.look = now_ms() + watch_pause_ms(&agent.watch);
 }
 
 static void begin_to_watch(void)
 {
 	watch_begin(&agent.watch, &agent.options.watch);
-	agent.look = watch_is_on(&agent.watch) ? now_ms() + WATCH_PERIOD_MS : INT64_MAX;
+	agent.look = watch_is_on(&agent.watch) ? now_ms() + watch_pause_ms(&agent.watch) : INT64_MAX;
 	agent.due = next_time();
 }
 

@@ -108,6 +108,13 @@ static enum snap_status read_tracemalloc(struct snap_builder *builder, struct sn
 	return status;
 }
 
+/* A list with tuples of all traces, which are traced in turn: measured, 2.8 to 4.3 times what tracemalloc has. */
+static uint64_t need_of_tracemalloc(void)
+{
+	unsigned long long bytes;
+	return python_call_number("_tracemalloc", "get_tracemalloc_memory", &bytes) ? bytes * 5 : 0;
+}
+
 /* --- the own tracer --- */
 
 /* So that a run can be repeated, the seed of the samples may be given. */
@@ -157,6 +164,11 @@ static enum snap_status read_tracer(struct snap_builder *builder, struct tracer_
 }
 
 /* --- either --- */
+
+uint64_t recorder_need(void)
+{
+	return recording.mode == RECORDER_TRACEMALLOC ? need_of_tracemalloc() : 0;
+}
 
 bool recorder_start(const struct recorder_options *options, const char **warning, const char **why)
 {

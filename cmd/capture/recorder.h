@@ -31,6 +31,9 @@ bool recorder_has_tracer(void);
 /* Puts the own tracer away. tracemalloc traces on: to end it is dear, and not safe before 3.13.2. */
 void recorder_stop(void);
 
+/* Bytes of memory that reading takes for a while, beyond few megabytes. With the GIL. */
+uint64_t recorder_need(void);
+
 /* Reads what was recorded up to this moment, with its metadata, into a builder. The sites of the own tracer
  * are only copied: *rest is yours; they get into the builder by tracer_build, which needs no GIL, and go by
  * tracer_free_copy. For tracemalloc *rest is NULL. SNAP_ERR_INVALID when the program has put an end to

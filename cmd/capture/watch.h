@@ -10,6 +10,9 @@
 
 enum {
 	WATCH_PERIOD_MS = 1000,
+	WATCH_PERIOD_LEAST_MS = 50,
+	WATCH_GROWTH = 256000000, /* bytes a second: so fast memory may come near the limit unnoticed for no longer
+				     than the least period */
 	WATCH_LIMIT_PERCENT = 90, /* of the container's limit: near it */
 	WATCH_AGAIN_PERCENT = 85, /* below this it may come near again */
 	WATCH_FALL_PERCENT = 10,  /* below rss_above by this much it may be crossed again */
@@ -24,6 +27,7 @@ struct watch {
 	struct watch_options options;
 	struct memory_group group; /* the container; without a limit it is not watched */
 	bool is_above, is_near;
+	uint64_t room; /* bytes until it is near; UINT64_MAX = it is, or there is no limit */
 	_Atomic uint64_t step_from; /* RSS at the last snapshot; those of other threads count as well */
 	unsigned looks;
 };
@@ -38,6 +42,12 @@ bool watch_is_on(const struct watch *watch);
 
 /* What has happened since the last time; of several things the one that says most. */
 enum watch_event watch_look(struct watch *watch);
+
+/* For how long there is nothing to look at: the less memory is left, the shorter. */
+unsigned watch_pause_ms(const struct watch *watch);
+
+/* Bytes below the container's limit that are not in use now; UINT64_MAX where there is none. */
+uint64_t watch_free_memory(const struct watch *watch);
 
 /* After any snapshot: growth counts from here. */
 void watch_snapshot(struct watch *watch);

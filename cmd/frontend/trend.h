@@ -34,6 +34,7 @@ struct trend_process {
 	double cgroup_limit, sample_period;
 	bool file_times; /* times of some snapshots are those of their files */
 	bool reuse_unseen; /* the capture did not see free lists give a block to another line */
+	bool float_reuse_unseen; /* … those of floats alone */
 };
 
 struct trend_set {

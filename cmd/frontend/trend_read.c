@@ -90,11 +90,24 @@ static struct trend_moment read_moment(const struct snap_meta *meta, const char 
 	return m;
 }
 
-static bool misses_reuse(const struct snap_meta *meta)
+static bool has_free_lists(const struct snap_meta *meta, const char *handled)
 {
 	const char *mode = snap_meta_get(meta, "capture.mode"), *lists = snap_meta_get(meta, "capture.freelists");
 	return mode != NULL && (strcmp(mode, "exact") == 0 || strcmp(mode, "sampled") == 0) && lists != NULL &&
-	       strcmp(lists, "none") == 0;
+	       strcmp(lists, handled) == 0;
+}
+
+/* In these two versions most floats go without what the others have in place of free lists. */
+static bool misses_reuse_of_floats(const struct snap_meta *meta)
+{
+	static const char *const versions[] = {"cpython 3.11", "cpython 3.12"};
+	const char *runtime = snap_meta_get(meta, "runtime");
+	for (size_t i = 0; runtime != NULL && i < sizeof versions / sizeof *versions; i++) {
+		size_t size = strlen(versions[i]);
+		if (strncmp(runtime, versions[i], size) == 0 && (runtime[size] < '0' || runtime[size] > '9'))
+			return has_free_lists(meta, "bypassed");
+	}
+	return false;
 }
 
 static bool add_moment(struct trend_process *p, const struct trend_moment *m)
@@ -133,7 +146,8 @@ static bool add_values(struct trend_set *set, struct snap_snapshot *snapshot, co
 	double limit = number_in(meta, "cgroup_limit_bytes"), period = period_of(snapshot);
 	p->cgroup_limit = limit > 0 ? limit : p->cgroup_limit;
 	p->sample_period = period > p->sample_period ? period : p->sample_period;
-	p->reuse_unseen = p->reuse_unseen || misses_reuse(meta);
+	p->reuse_unseen = p->reuse_unseen || has_free_lists(meta, "none");
+	p->float_reuse_unseen = p->float_reuse_unseen || misses_reuse_of_floats(meta);
 	p->file_times = p->file_times || snap_meta_get(meta, "time_source") != NULL;
 	if (set->options->per != NULL && !isfinite(m.counter)) {
 		const char *value = snap_meta_get(meta, set->options->per);

@@ -162,6 +162,9 @@ static void put_warnings(const struct trend_process *p, const struct snap_trend_
 		printf("%snote: what a free list gives again counts for the line that had it first: lists,\n"
 		       "tuples, floats and dicts that leak may show at a line that makes temporary ones%s\n",
 		       terminal_style(STYLE_DIM), terminal_plain());
+	else if (p->float_reuse_unseen)
+		printf("%snote: floats that leak may show at a line that makes temporary ones%s\n",
+		       terminal_style(STYLE_DIM), terminal_plain());
 	if (p->sample_period > 0)
 		printf("%snote: the values are estimates from samples; " TEXT_PLUS_MINUS
 		       " holds in 95 of 100 cases or more%s\n", terminal_style(STYLE_DIM),
