@@ -30,8 +30,9 @@ static const struct tool tool = {
 /* A process with millions of blocks needs some time, and one that is busy in C some more. */
 enum { PATIENCE_S = 120 };
 
-/* While a process forks it does not listen for a moment, nor does a new one. */
-enum { RETRY_MS = 500, RETRY_PAUSE_MS = 10 };
+/* While a process forks it does not listen for a moment, nor does a new one; one that forks all the time, which has
+ * listened before, may take longer to get at it. */
+enum { RETRY_MS = 500, RETRY_HEARD_MS = 10000, RETRY_PAUSE_MS = 10 };
 
 /* The number by which the process knows itself: the last of those it has in the namespaces around it. */
 static pid_t number_inside(pid_t pid)
@@ -103,12 +104,14 @@ static int connect_to(const char *name, pid_t pid, bool *again)
 	return -1;
 }
 
-static bool ask(const char *name, pid_t pid, const char *request, bool *again)
+/* *heard: it listened. */
+static bool ask(const char *name, pid_t pid, const char *request, bool *again, bool *heard)
 {
 	bool may_retry = *again;
 	int fd = connect_to(name, pid, again);
 	if (fd < 0)
 		return false;
+	*heard = true;
 	char answer[PATH_MAX + 2];
 	size_t used = 0;
 	ssize_t got = send(fd, request, strlen(request), MSG_NOSIGNAL);
@@ -135,9 +138,10 @@ static bool ask(const char *name, pid_t pid, const char *request, bool *again)
 static bool take(const char *name, pid_t pid, const char *request)
 {
 	const struct timespec pause = {.tv_nsec = RETRY_PAUSE_MS * 1000000};
+	bool heard = false;
 	for (int waited = 0;; waited += RETRY_PAUSE_MS) {
-		bool again = waited < RETRY_MS;
-		if (ask(name, pid, request, &again))
+		bool again = waited < (heard ? RETRY_HEARD_MS : RETRY_MS);
+		if (ask(name, pid, request, &again, &heard))
 			return true;
 		if (!again)
 			return false;

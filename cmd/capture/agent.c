@@ -324,7 +324,7 @@ static void leave_python(struct own_thread *own)
 
 static void take_from_thread(struct own_thread *own, enum trigger trigger, bool collect, struct agent_result *result)
 {
-	*result = (struct agent_result){.why = "the program is about to fork or to end"};
+	*result = (struct agent_result){.why = "the program is about to end"};
 	if (!is_wanted(own) || !py.Py_IsInitialized() || py.is_finalizing())
 		return;
 	atomic_store(&agent.thread_works, true);
@@ -339,6 +339,9 @@ static void answer_request(struct own_thread *own, bool collect)
 {
 	struct agent_result result;
 	take_from_thread(own, TRIGGER_REQUEST, collect, &result);
+	/* Without an answer the connection ends, and who asks tries again behind the fork. */
+	if (!result.written && !is_wanted(own))
+		return;
 	listener_answer(result.written, result.written ? result.path : result.why);
 }
 
