@@ -150,7 +150,7 @@ void snap_decode_attachments(struct snap_decoder *d, struct cursor *c)
 static struct level open_list(struct snap_decoder *d, struct cursor *c)
 {
 	const struct snap_snapshot *t = d->t;
-	struct level level = {.parent = SNAP_NONE, .callees = (uint32_t)t->frame_file.count, .depth = 1};
+	struct level level = {.parent = SNAP_NONE, .depth = 1, .callees = {0, (uint32_t)t->frame_file.count}};
 	size_t points = d->attach.count == 0 ? 1 : d->attach.count;
 	if (d->attach_at == points) {
 		snap_damaged(c, "nodes behind the last list");
@@ -160,19 +160,87 @@ static struct level open_list(struct snap_decoder *d, struct cursor *c)
 	d->attach_at++;
 	if (code > 0) {
 		uint32_t frame = t->node_frame.at[code - 1];
-		level.parent = code - 1;
-		level.callee = d->callee_begin.at[frame];
-		level.callees = d->callee_begin.at[frame + 1] - level.callee;
-		level.depth = t->node_depth.at[code - 1] + 1u;
+		level = (struct level){code - 1, t->node_depth.at[code - 1] + 1u, {d->callee_begin.at[frame],
+		                       d->callee_begin.at[frame + 1]}};
 	}
 	return level;
 }
 
-void snap_decode_nodes(struct snap_decoder *d, struct cursor *c)
+/* Nodes from number `node` to `nodes_end`, or until the section ends; returns the number behind the last. */
+static uint32_t decode_some_nodes(struct snap_decoder *d, struct cursor *c, uint32_t node, uint32_t nodes_end)
 {
 	struct snap_snapshot *t = d->t;
+	/* Room for the children of each node. */
+	size_t levels = d->levels.count + (nodes_end - node) + 1;
+	c->status = snap_vector_reserve(&d->levels, levels, &t->budget, c->err);
+	if (c->status < 0)
+		return node;
 	const uint32_t *begin = d->callee_begin.at, *callee = d->callee.at;
-	uint32_t node = (uint32_t)t->node_parent.count, deepest = d->deepest;
+	uint32_t *parents = t->node_parent.at, *node_frames = t->node_frame.at;
+	uint32_t *stack_node = t->stack_node.at + t->stack_node.count;
+	uint16_t *depths = t->node_depth.at;
+	struct level *top = d->levels.at + d->levels.count; /* behind the open list */
+	uint32_t depth_bits = d->depth_bits, loose_leaf = d->loose_leaf;
+	const uint8_t *at = c->at, *end = c->end;
+	for (; node < nodes_end && at < end; node++) {
+		struct uint_at token = uint_at(at, end);
+		if (token.at == NULL) {
+			snap_bad_number(c);
+			return node;
+		}
+		at = token.at;
+		if (top == d->levels.at) {
+			*top++ = open_list(d, c);
+			if (c->status < 0)
+				return node;
+		}
+		struct level *list = top - 1;
+		uint32_t parent = list->parent, depth = list->depth;
+		uint64_t bits = token.value, number = list->callees[0] + (bits >> SNAP_NODE_SHIFT);
+		if (number >= list->callees[1]) {
+			snap_damaged(c, parent == SNAP_NONE ? "a root has a frame that is not there"
+			                                    : "a node has a callee that its caller does not have");
+			return node;
+		}
+		uint32_t frame = (uint32_t)number;
+		list->callees[0] = frame;
+		if (parent != SNAP_NONE) {
+			frame = callee[number];
+			list->callees[0]++;
+		} else {
+			PUSH(c, d, &d->roots, node);
+			if (c->status < 0)
+				return node;
+		}
+		parents[node] = parent;
+		node_frames[node] = frame;
+		depths[node] = (uint16_t)depth; /* as if all new roots had depth 1; see lower_trees */
+		depth_bits |= depth;
+		/* The stacks get their lengths, and their places, when the group is complete. */
+		*stack_node = node;
+		stack_node += bits >> 2 & 1;
+		loose_leaf |= (bits & (SNAP_NODE_STACK | SNAP_NODE_CHILDREN)) == 0;
+		/* Children come next. A list that has ended needs not be kept until that below it has, which takes its
+		 * place. Without a branch, which no processor could foresee: a leaf's list is written, and not opened. */
+		top -= bits & SNAP_NODE_LAST;
+		top->parent = node;
+		top->depth = depth + 1;
+		memcpy(&top->callees, &begin[frame], sizeof top->callees); /* one load, one store */
+		top += bits >> 1 & 1;
+	}
+	c->at = at;
+	d->levels.count = (size_t)(top - d->levels.at);
+	d->depth_bits = depth_bits;
+	d->loose_leaf = loose_leaf;
+	t->stack_node.count = (size_t)(stack_node - t->stack_node.at);
+	return node;
+}
+
+void snap_decode_nodes(struct snap_decoder *d, struct cursor *c)
+{
+	enum { AT_ONCE = 4096 };
+	struct snap_snapshot *t = d->t;
+	uint32_t node = (uint32_t)t->node_parent.count;
 	size_t most = rows_at_most(c), stacks = t->stack_node.count;
 	c->status = snap_snapshot_reserve_nodes(t, rows_to_expect(c, node, t->node_parent.capacity), c->err);
 	if (c->status == SNAP_OK)
@@ -183,63 +251,12 @@ void snap_decode_nodes(struct snap_decoder *d, struct cursor *c)
 	snap_vector_expect_writes(&t->node_frame, node, node + most);
 	snap_vector_expect_writes(&t->node_depth, node, node + most);
 	snap_vector_expect_writes(&t->stack_node, stacks, stacks + most / 2);
-	uint32_t *parents = t->node_parent.at, *node_frames = t->node_frame.at, *stack_nodes = t->stack_node.at;
-	uint16_t *depths = t->node_depth.at;
-	bool loose_leaf = false;
-	size_t open = d->levels.count;
-	const uint8_t *at = c->at, *end = c->end;
-	for (uint32_t rows_end = node + (uint32_t)most; at < end; node++) {
-		struct uint_at next = uint_at(at, end);
-		if (node == rows_end || next.at == NULL) {
-			snap_bad_number(c);
-			break;
-		}
-		at = next.at;
-		/* Room for the node's children. */
-		if (open + 1 >= d->levels.capacity)
-			c->status = snap_vector_reserve(&d->levels, open + 2, &t->budget, c->err);
-		if (open == 0 && c->status == SNAP_OK)
-			d->levels.at[open++] = open_list(d, c);
-		if (c->status < 0)
-			break;
-		struct level *list = &d->levels.at[open - 1];
-		uint64_t token = next.value, number = list->next + (token >> SNAP_NODE_SHIFT);
-		if (number >= list->callees) {
-			snap_damaged(c, list->parent == SNAP_NONE ? "a root has a frame that is not there"
-			                                          : "a node has a callee that its caller does not have");
-			break;
-		}
-		uint32_t frame = (uint32_t)number, depth = list->depth;
-		list->next = (uint32_t)number;
-		if (list->parent != SNAP_NONE) {
-			frame = callee[list->callee + number];
-			list->next++;
-		} else {
-			PUSH(c, d, &d->roots, node);
-			if (c->status < 0)
-				break;
-		}
-		parents[node] = list->parent;
-		node_frames[node] = frame;
-		depths[node] = (uint16_t)depth; /* as if all new roots had depth 1; see lower_trees */
-		deepest = depth > deepest ? depth : deepest;
-		/* The stacks get their lengths, and their places, when the group is complete. */
-		stack_nodes[stacks] = node;
-		stacks += token >> 2 & 1;
-		loose_leaf |= (token & (SNAP_NODE_STACK | SNAP_NODE_CHILDREN)) == 0;
-		/* Children come next. A list that has ended needs not be kept until that below it has, which takes its
-		 * place. Without a branch, which no processor could foresee: a leaf's list is written, and not opened. */
-		uint32_t last = token & SNAP_NODE_LAST, children = token >> 1 & 1;
-		d->levels.at[open - (last & children)] =
-			(struct level){node, 0, begin[frame], begin[frame + 1] - begin[frame], depth + 1};
-		open = open + children - last;
-	}
-	c->at = at;
-	d->levels.count = open;
-	d->deepest = deepest;
-	d->loose_leaf = d->loose_leaf || loose_leaf;
+	uint32_t nodes_end = node + (uint32_t)most;
+	while (node < nodes_end && c->at < c->end && c->status == SNAP_OK)
+		node = decode_some_nodes(d, c, node, nodes_end - node < AT_ONCE ? nodes_end : node + AT_ONCE);
+	if (c->status == SNAP_OK && c->at < c->end)
+		snap_bad_number(c);
 	t->node_parent.count = t->node_frame.count = t->node_depth.count = node;
-	t->stack_node.count = stacks;
 }
 
 void snap_decode_root_depths(struct snap_decoder *d, struct cursor *c)
@@ -269,7 +286,7 @@ static void lower_trees(struct snap_decoder *d, struct cursor *c)
 		/* Up to the next root, or to what hangs below an old node. */
 		do {
 			uint32_t depth = depths[i] + below;
-			d->deepest = depth > d->deepest ? depth : d->deepest;
+			d->depth_bits |= depth;
 			depths[i] = (uint16_t)depth;
 		} while (++i < nodes && parents[i] != SNAP_NONE && parents[i] >= d->first_node);
 		d->deep_roots |= below > 0;
@@ -290,7 +307,7 @@ void snap_finish_nodes(struct snap_decoder *d, struct cursor *c)
 	for (size_t k = 1; k < d->roots.count && d->root_depths.count == 0; k++)
 		if (d->t->node_frame.at[d->roots.at[k]] == d->t->node_frame.at[d->roots.at[k - 1]])
 			snap_damaged(c, "the depth of a root is missing");
-	if (d->deepest > SNAP_DEPTH_MAX)
+	if (d->depth_bits > SNAP_DEPTH_MAX)
 		snap_damaged(c, "a node lies too deep");
 }
 

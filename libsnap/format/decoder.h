@@ -12,10 +12,9 @@ enum group { START, META, COLUMNS, RULE, STRINGS, FRAMES, PAIRS, NODES, STACKS, 
 /* A list of siblings that is being read. */
 struct level {
 	uint32_t parent; /* SNAP_NONE = the virtual root */
-	uint32_t next;   /* the least callee number that the next sibling may have; for roots a frame */
-	uint32_t callee, callees; /* where the callees of the parent's frame begin, and how many there are; for
-	                             roots how many frames */
 	uint32_t depth;
+	uint32_t callees[2]; /* the next sibling's callee is here in `callee` or behind, and before there; those of
+	                        roots are frames */
 };
 
 SNAP_VECTOR(levels, struct level);
@@ -58,7 +57,7 @@ struct snap_decoder {
 	struct snap_u32s attach;      /* ATCH: codes */
 	size_t attach_at;
 	struct levels levels;         /* NODE: the list that is being read, behind those that go on after it */
-	uint32_t deepest;             /* new node */
+	uint32_t depth_bits;          /* those set in any depth of a new node */
 	struct snap_u32s roots;       /* new ones */
 	struct snap_u32s root_depths; /* RDEP: as told */
 	struct snap_u32s promoted;    /* STKD */
