@@ -36,16 +36,21 @@ enum snap_status snap_numbers_widen(struct snap_numbers *n, struct snap_budget *
 	return SNAP_OK;
 }
 
-enum snap_status snap_numbers_append(struct snap_numbers *n, const int64_t *values, size_t count,
-                                     struct snap_budget *budget, struct snap_error *err)
+/* Makes numbers wide where one of some values does not fit. */
+static enum snap_status widen_for(struct snap_numbers *n, const int64_t *values, size_t count,
+                                  struct snap_budget *budget, struct snap_error *err)
 {
 	/* What fits in 32 bits with a sign is, shifted by half their range, below that range. */
 	uint64_t shifted = 0;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && !n->is_wide; i++)
 		shifted |= (uint64_t)values[i] + (UINT64_C(1) << 31);
-	enum snap_status status = SNAP_OK;
-	if (shifted >> 32 != 0 && !n->is_wide)
-		status = snap_numbers_widen(n, budget, err);
+	return shifted >> 32 != 0 ? snap_numbers_widen(n, budget, err) : SNAP_OK;
+}
+
+enum snap_status snap_numbers_append(struct snap_numbers *n, const int64_t *values, size_t count,
+                                     struct snap_budget *budget, struct snap_error *err)
+{
+	enum snap_status status = widen_for(n, values, count, budget, err);
 	if (status == SNAP_OK)
 		status = snap_numbers_reserve(n, n->count + count, budget, err);
 	if (status < 0 || count == 0)
@@ -82,6 +87,32 @@ void snap_numbers_read(const struct snap_numbers *n, size_t begin, size_t count,
 	else
 		for (size_t i = 0; i < count; i++)
 			values[i] = n->narrow[begin + i];
+}
+
+void snap_numbers_read_rows(const struct snap_numbers *n, size_t begin, const uint16_t *rows, size_t count,
+                            int64_t *values)
+{
+	if (n->is_wide)
+		for (size_t i = 0; i < count; i++)
+			values[i] = n->wide[begin + rows[i]];
+	else
+		for (size_t i = 0; i < count; i++)
+			values[i] = n->narrow[begin + rows[i]];
+}
+
+enum snap_status snap_numbers_set_rows(struct snap_numbers *n, size_t begin, const uint16_t *rows, size_t count,
+                                       const int64_t *values, struct snap_budget *budget, struct snap_error *err)
+{
+	enum snap_status status = widen_for(n, values, count, budget, err);
+	if (status < 0)
+		return status;
+	if (n->is_wide)
+		for (size_t i = 0; i < count; i++)
+			n->wide[begin + rows[i]] = values[i];
+	else
+		for (size_t i = 0; i < count; i++)
+			n->narrow[begin + rows[i]] = (int32_t)values[i];
+	return SNAP_OK;
 }
 
 enum snap_status snap_numbers_copy(struct snap_numbers *n, const struct snap_numbers *from,

@@ -65,6 +65,11 @@ enum snap_status snap_numbers_append(struct snap_numbers *n, const int64_t *valu
 enum snap_status snap_numbers_repeat(struct snap_numbers *n, int32_t value, size_t count, struct snap_budget *budget,
                                      struct snap_error *err);
 void snap_numbers_read(const struct snap_numbers *n, size_t begin, size_t count, int64_t *values);
+/* Those in places begin + rows[i]. */
+void snap_numbers_read_rows(const struct snap_numbers *n, size_t begin, const uint16_t *rows, size_t count,
+                            int64_t *values);
+enum snap_status snap_numbers_set_rows(struct snap_numbers *n, size_t begin, const uint16_t *rows, size_t count,
+                                       const int64_t *values, struct snap_budget *budget, struct snap_error *err);
 
 /* An exact copy of `from` into an empty array. */
 enum snap_status snap_numbers_copy(struct snap_numbers *n, const struct snap_numbers *from,

@@ -35,17 +35,6 @@ void snap_bad_number(struct cursor *c)
 	c->at = c->end;
 }
 
-uint64_t snap_get_uint(struct cursor *c)
-{
-	struct uint_at v = uint_at(c->at, c->end);
-	if (v.at == NULL) {
-		snap_bad_number(c);
-		return 0;
-	}
-	c->at = v.at;
-	return v.value;
-}
-
 static uint64_t get_fixed(const uint8_t *p, unsigned bytes)
 {
 	uint64_t v = 0;

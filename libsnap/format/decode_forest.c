@@ -8,7 +8,7 @@ void snap_decode_callers(struct snap_decoder *d, struct cursor *c)
 	uint64_t frames = d->t->frame_file.count;
 	for (size_t row = 0; more_rows(c, row); row++) {
 		uint64_t least = d->callers.count == 0 ? 0 : (uint64_t)(d->callers.at[d->callers.count - 1] >> 1) + 1;
-		uint64_t token = snap_get_uint(c), gap = token >> 1;
+		uint64_t token = get_uint(c), gap = token >> 1;
 		if (gap >= frames || least + gap >= frames) {
 			snap_damaged(c, "a caller that is not there");
 			return;
@@ -48,7 +48,7 @@ void snap_decode_further_callees(struct snap_decoder *d, struct cursor *c)
 	size_t count = d->further_callees.count;
 	c->status = snap_vector_reserve(&d->further_callees, count + rows_at_most(c), &d->t->budget, c->err);
 	for (size_t row = 0; more_rows(c, row); row++) {
-		uint64_t token = snap_get_uint(c), gap = token >> 1;
+		uint64_t token = get_uint(c), gap = token >> 1;
 		if (!d->list_begun) {
 			d->caller_at = next_with_more(d, d->caller_at);
 			if (d->caller_at >= d->first_callees.count) {
@@ -69,6 +69,12 @@ void snap_decode_further_callees(struct snap_decoder *d, struct cursor *c)
 	d->further_callees.count = count;
 }
 
+/* Where the callees that a frame had before this member began. */
+static uint32_t old_begin(const struct snap_decoder *d, size_t frame)
+{
+	return (uint32_t)(frame < d->callee_begin.count ? d->callee_begin.at[frame] : d->callee.count);
+}
+
 /* Appends the new callees of the caller in place `next`; *further is the place of its further ones. */
 static void append_callees(const struct snap_decoder *d, size_t next, size_t *further, struct snap_u32s *callee)
 {
@@ -78,6 +84,35 @@ static void append_callees(const struct snap_decoder *d, size_t next, size_t *fu
 		more = (callee_and_last & LAST_CALLEE) == 0;
 		callee->at[callee->count++] = callee_and_last & ~LAST_CALLEE;
 	}
+}
+
+/* Fills `begin` and `callee`, for which there is room. `seen` has, by callee, the caller that was last found to
+ * have it, + 1; NULL where no caller had any before. False if a new pair is an old one. */
+static bool merge_pairs(const struct snap_decoder *d, uint32_t *begin, struct snap_u32s *callee, uint32_t *seen)
+{
+	size_t frames = d->t->frame_file.count, frame = 0, further = 0;
+	bool fresh = true;
+	for (size_t next = 0; next <= d->callers.count; next++) {
+		bool has_new = next < d->callers.count;
+		size_t caller = has_new ? d->callers.at[next] >> 1 : frames - 1;
+		/* As they were, up to those of the caller. */
+		uint32_t from = old_begin(d, frame), to = old_begin(d, caller + 1), shift = (uint32_t)callee->count - from;
+		for (; frame <= caller; frame++)
+			begin[frame] = old_begin(d, frame) + shift;
+		if (to > from)
+			memcpy(callee->at + callee->count, d->callee.at + from, (to - from) * sizeof *callee->at);
+		callee->count += to - from;
+		if (!has_new)
+			break;
+		size_t first = callee->count;
+		append_callees(d, next, &further, callee);
+		for (uint32_t i = old_begin(d, caller); i < to; i++)
+			seen[d->callee.at[i]] = (uint32_t)caller + 1;
+		for (size_t i = first; i < callee->count && seen != NULL; i++)
+			fresh &= seen[callee->at[i]] != caller + 1;
+	}
+	begin[frames] = (uint32_t)callee->count;
+	return fresh;
 }
 
 /* Puts the new callees of each caller behind its old ones. */
@@ -101,31 +136,15 @@ void snap_finish_pairs(struct snap_decoder *d, struct cursor *c)
 		c->status = snap_vector_reserve(&begin, frames + 1, budget, c->err);
 	if (c->status == SNAP_OK)
 		c->status = snap_vector_reserve(&callee, old + added, budget, c->err);
-	/* By callee: the caller that was last found to have it, + 1. */
-	if (c->status == SNAP_OK && old > 0) {
+	if (c->status == SNAP_OK && old > 0 && added > 0) {
 		c->status = snap_vector_reserve(&seen, frames, budget, c->err);
 		if (c->status == SNAP_OK)
 			memset(seen.at, 0, frames * sizeof *seen.at);
 	}
-	size_t next = 0, further = 0;
-	for (size_t caller = 0; caller < frames && c->status == SNAP_OK; caller++) {
-		begin.at[caller] = (uint32_t)callee.count;
-		for (size_t i = caller < old_frames ? d->callee_begin.at[caller] : old;
-		     i < (caller < old_frames ? d->callee_begin.at[caller + 1] : old); i++) {
-			callee.at[callee.count++] = d->callee.at[i];
-			seen.at[d->callee.at[i]] = (uint32_t)caller + 1;
-		}
-		if (next == d->callers.count || d->callers.at[next] >> 1 != caller)
-			continue;
-		size_t first = callee.count;
-		append_callees(d, next++, &further, &callee);
-		for (size_t i = first; i < callee.count && seen.at != NULL; i++)
-			if (seen.at[callee.at[i]] == caller + 1)
-				snap_damaged(c, "a pair is repeated");
-	}
+	if (c->status == SNAP_OK && !merge_pairs(d, begin.at, &callee, seen.at))
+		snap_damaged(c, "a pair is repeated");
 	snap_vector_free(&seen, budget);
 	if (c->status == SNAP_OK) {
-		begin.at[frames] = (uint32_t)callee.count;
 		begin.count = frames + 1;
 		snap_vector_free(&d->callee_begin, budget);
 		snap_vector_free(&d->callee, budget);
@@ -262,7 +281,7 @@ void snap_decode_nodes(struct snap_decoder *d, struct cursor *c)
 void snap_decode_root_depths(struct snap_decoder *d, struct cursor *c)
 {
 	for (size_t row = 0; more_rows(c, row); row++) {
-		uint64_t depth = snap_get_uint(c);
+		uint64_t depth = get_uint(c);
 		if (depth > SNAP_DEPTH_MAX)
 			snap_damaged(c, "a root lies too deep");
 		PUSH(c, d, &d->root_depths, (uint32_t)depth);
@@ -348,7 +367,7 @@ void snap_decode_extra_stacks(struct snap_decoder *d, struct cursor *c)
 		const uint32_t *before = d->extra.count == 0 ? NULL : &d->extra.at[d->extra.count - 3];
 		uint32_t node = next_number(c, before == NULL ? 0 : before[0], d->t->node_parent.count,
 		                            "a node that is not there");
-		uint64_t length = snap_get_uint(c), total = snap_get_uint(c);
+		uint64_t length = get_uint(c), total = get_uint(c);
 		if (c->status < 0)
 			return;
 		uint32_t depth = d->t->node_depth.at[node];

@@ -94,7 +94,7 @@ static void list_new_stacks(struct snap_decoder *d, struct cursor *c)
 void snap_decode_frequent(struct snap_decoder *d, struct cursor *c)
 {
 	for (size_t row = 0; more_rows(c, row); row++) {
-		uint64_t token = snap_get_uint(c);
+		uint64_t token = get_uint(c);
 		bool again = row == SNAP_FREQUENT_MAX;
 		for (size_t i = 0; i < row && !again; i++)
 			again = d->frequent[i] == token;
@@ -107,6 +107,21 @@ void snap_decode_frequent(struct snap_decoder *d, struct cursor *c)
 	}
 }
 
+/* What a row of SITT tells. */
+struct site_told {
+	uint64_t difference; /* of its size to `before`, */
+	uint64_t kept;       /* a mask: what becomes of its size for the next row, all of it or nothing, */
+	uint32_t last;        /* 1 if it is the last of its stack, */
+	uint32_t is_explicit; /* 1 if its values are told, */
+	uint64_t no_difference; /* and a mask: all ones if there is none */
+};
+
+static inline struct site_told site_told_by(uint64_t token)
+{
+	return (struct site_told){token >> 2, (token & 1) - 1, token & 1, token >> 1 & 1,
+	                          0 - (uint64_t)(token >> 2 == 0)};
+}
+
 void snap_decode_sites(struct snap_decoder *d, struct cursor *c)
 {
 	struct snap_snapshot *t = d->t;
@@ -116,7 +131,7 @@ void snap_decode_sites(struct snap_decoder *d, struct cursor *c)
 	if (c->status == SNAP_OK)
 		c->status = snap_snapshot_reserve_sites(t, rows_to_expect(c, begin, t->site_stack.capacity), c->err);
 	if (c->status == SNAP_OK)
-		c->status = snap_vector_reserve(&d->explicit_rows, most, &t->budget, c->err);
+		c->status = snap_vector_reserve(&d->explicit_rows, most + 1, &t->budget, c->err);
 	d->rows_begin = begin;
 	d->rows_open = true;
 	if (c->status < 0)
@@ -124,32 +139,32 @@ void snap_decode_sites(struct snap_decoder *d, struct cursor *c)
 	snap_vector_expect_writes(&t->site_stack, begin, begin + most);
 	snap_numbers_expect_writes(&t->site_size, begin, begin + most);
 	snap_numbers_expect_writes(&t->values[SNAP_COLUMN_BLOCKS], begin, begin + most);
-	size_t rows = 0, at = d->site_stack_at, stacks = d->site_stacks.count, explicit = 0;
+	size_t rows = 0, at = d->site_stack_at, stacks = d->site_stacks.count;
 	const uint32_t *site_stacks = d->site_stacks.at;
 	uint32_t *stack = t->site_stack.at + begin;
-	uint16_t *explicit_rows = d->explicit_rows.at;
+	uint16_t *explicit_row = d->explicit_rows.at;
 	const uint8_t *in = c->at, *end = c->end;
-	/* Nearly all codes are of one byte: their tokens. */
+	/* Nearly all codes are of one byte. */
 	enum { SHORT_CODES = 128 };
-	uint64_t frequent = d->frequent_count, short_token[SHORT_CODES];
+	uint64_t frequent = d->frequent_count;
+	struct site_told told_by_code[SHORT_CODES];
 	for (uint64_t code = 0; code < SHORT_CODES; code++)
-		short_token[code] = code < frequent ? d->frequent[code] : code - frequent;
+		told_by_code[code] = site_told_by(code < frequent ? d->frequent[code] : code - frequent);
 	/* Sizes are told as differences within a stack. */
-	bool same_stack = begin > d->first_site && at < stacks && stack[-1] == site_stacks[at], repeated = false;
-	uint64_t before = same_stack ? (uint64_t)snap_numbers_get(&t->site_size, begin - 1) : 0, sum = 0, bits = 0;
+	int64_t sizes[SNAP_VALUES_CHUNK];
+	bool same_stack = begin > d->first_site && at < stacks && stack[-1] == site_stacks[at];
+	uint64_t kept = 0 - (uint64_t)same_stack, repeated = 0;
+	uint64_t before = same_stack ? (uint64_t)snap_numbers_get(&t->site_size, begin - 1) : 0;
+	uint64_t sum = 0, bits = 0;
 	while (in < end && c->status == SNAP_OK) {
-		int64_t sizes[SNAP_VALUES_CHUNK];
 		size_t chunk = rows, chunk_end = rows + SNAP_VALUES_CHUNK < most ? rows + SNAP_VALUES_CHUNK : most;
 		if (chunk == most)
 			snap_bad_number(c);
 		for (; rows < chunk_end && in < end; rows++) {
-			uint64_t token;
-			if (at == stacks) {
-				snap_damaged(c, "a site without a stack");
-				return;
-			}
+			struct site_told long_told;
+			const struct site_told *told = &told_by_code[*in & (SHORT_CODES - 1)];
 			if (*in < SHORT_CODES) {
-				token = short_token[*in++];
+				in++;
 			} else {
 				struct uint_at next = uint_at(in, end);
 				if (next.at == NULL) {
@@ -157,27 +172,34 @@ void snap_decode_sites(struct snap_decoder *d, struct cursor *c)
 					return;
 				}
 				in = next.at;
-				token = next.value - frequent; /* which there are at most 128 of */
+				long_told = site_told_by(next.value - frequent); /* which there are at most 128 of */
+				told = &long_told;
 			}
-			uint64_t difference = token >> 2, last = token & 1, size = before + difference;
-			stack[rows] = site_stacks[at];
+			if (at == stacks) {
+				snap_damaged(c, "a site without a stack");
+				return;
+			}
+			uint64_t size = before + told->difference;
 			sizes[rows - chunk] = (int64_t)size;
-			explicit_rows[explicit] = (uint16_t)rows;
-			explicit += token >> 1 & 1;
-			repeated |= same_stack & (difference == 0);
-			sum += size;
-			bits |= size;
-			at += last;
-			same_stack = !last;
-			before = size & (last - 1);
+			repeated |= kept & told->no_difference;
+			stack[rows] = site_stacks[at];
+			*explicit_row = (uint16_t)rows;
+			explicit_row += told->is_explicit;
+			at += told->last;
+			kept = told->kept;
+			before = size & kept;
+		}
+		for (size_t i = 0; i < rows - chunk; i++) {
+			sum += (uint64_t)sizes[i];
+			bits |= (uint64_t)sizes[i];
 		}
 		if (c->status == SNAP_OK)
 			c->status = snap_numbers_append(&t->site_size, sizes, rows - chunk, &t->budget, c->err);
 	}
 	c->at = in;
 	d->site_stack_at = at;
-	d->rows_explicit = explicit;
-	d->size_repeated = repeated;
+	d->rows_explicit = (size_t)(explicit_row - d->explicit_rows.at);
+	d->size_repeated = repeated != 0;
 	d->sizes = (struct sum){sum, bits};
 	if (c->status < 0)
 		return;
@@ -192,7 +214,7 @@ void snap_decode_domains(struct snap_decoder *d, struct cursor *c)
 	size_t at = d->rows_begin;
 	c->status = snap_snapshot_store_domains(t, c->err);
 	for (size_t row = 0; more_rows(c, row); row++) {
-		uint64_t run = snap_get_uint(c), domain = snap_get_uint(c);
+		uint64_t run = get_uint(c), domain = get_uint(c);
 		if (run == 0 || run > t->site_stack.count - at || domain > UINT32_MAX ||
 		    (row > 0 && domain == t->site_domain.at[at - 1])) {
 			snap_damaged(c, "domains do not fit the sites");
@@ -348,35 +370,49 @@ static void predict(const struct snap_column_info *info, const int64_t *sizes, s
 			values[i] = (int64_t)((uint64_t)from[i] * (uint64_t)sizes[i]);
 }
 
+static uint64_t sum_of_powers(const int64_t *sizes, size_t count, uint32_t power)
+{
+	uint64_t sum = power == 0 ? count : 0;
+	for (size_t i = 0; i < count && power == 1; i++)
+		sum += (uint64_t)sizes[i];
+	for (size_t i = 0; i < count && power > 1 && power != NO_POWER; i++)
+		sum += to_power(sizes[i], power);
+	return sum;
+}
+
 /* Sets the values of some explicit rows, from place `first` in explicit_rows on. */
 static void set_explicit(struct snap_decoder *d, struct cursor *c, size_t first, size_t count,
                          struct sum sums[SNAP_COLUMNS_MAX])
 {
 	struct snap_snapshot *t = d->t;
 	const uint16_t *rows = d->explicit_rows.at + first;
-	int64_t sizes[SNAP_VALUES_CHUNK], columns[SNAP_COLUMNS_MAX][SNAP_VALUES_CHUNK], any[SNAP_VALUES_CHUNK] = {0};
-	for (size_t i = 0; i < count; i++)
-		sizes[i] = snap_numbers_get(&t->site_size, d->rows_begin + rows[i]);
+	int64_t sizes[SNAP_VALUES_CHUNK], columns[SNAP_COLUMNS_MAX][SNAP_VALUES_CHUNK], any[SNAP_VALUES_CHUNK];
+	snap_numbers_read_rows(&t->site_size, d->rows_begin, rows, count, sizes);
+	memset(any, 0, count * sizeof *any);
 	for (uint32_t k = 0; k < t->column_count && c->status == SNAP_OK; k++) {
-		uint32_t power = power_of_size(t, k);
 		int64_t *values = columns[k];
 		predict(&t->columns[k], sizes, count, columns, values);
-		if (d->residuals[k].count > 0)
+		if (d->residuals[k].count > 0) {
+			const int64_t *residuals = d->residuals[k].at + first;
 			for (size_t i = 0; i < count; i++)
-				values[i] = (int64_t)((uint64_t)values[i] + (uint64_t)d->residuals[k].at[first + i]);
-		struct sum s = sums[k];
+				values[i] = (int64_t)((uint64_t)values[i] + (uint64_t)residuals[i]);
+		}
+		uint64_t sum = 0, bits = 0;
 		for (size_t i = 0; i < count; i++) {
-			add(&s, (uint64_t)values[i]);
+			sum += (uint64_t)values[i];
+			bits |= (uint64_t)values[i];
 			any[i] |= values[i];
 		}
-		for (size_t i = 0; i < count && power != NO_POWER; i++)
-			s.sum -= to_power(sizes[i], power); /* which fill_column added */
-		sums[k] = s;
-		for (size_t i = 0; i < count && d->stored[k] && c->status == SNAP_OK; i++)
-			c->status = snap_numbers_set(&t->values[k], d->rows_begin + rows[i], values[i], &t->budget, c->err);
+		/* Less what fill_column added. */
+		sums[k].sum += sum - sum_of_powers(sizes, count, power_of_size(t, k));
+		sums[k].bits |= bits;
+		if (d->stored[k])
+			c->status = snap_numbers_set_rows(&t->values[k], d->rows_begin, rows, count, values, &t->budget, c->err);
 	}
+	size_t dead = 0;
 	for (size_t i = 0; i < count; i++)
-		d->live -= any[i] == 0;
+		dead += any[i] == 0;
+	d->live -= dead;
 }
 
 /* Values of rows [begin, end), with the count of live sites and, where no later member can change them,

@@ -6,14 +6,14 @@
 void snap_decode_meta(struct snap_decoder *d, struct cursor *c)
 {
 	struct snap_error why = {SNAP_OK, 0, SNAP_NO_OFFSET, ""};
-	uint64_t count = snap_get_uint(c);
+	uint64_t count = get_uint(c);
 	if (count > SNAP_META_ENTRIES_MAX)
 		snap_damaged(c, "too many entries");
 	for (uint64_t i = 0; i < count && c->status == SNAP_OK; i++) {
 		char key[SNAP_META_KEY_MAX + 1];
 		const char *value = NULL;
 		size_t size = 0;
-		uint64_t ref = snap_get_uint(c);
+		uint64_t ref = get_uint(c);
 		if (ref > 0) {
 			if (!d->continues || ref > snap_meta_count(d->meta_before)) {
 				snap_damaged(c, "an entry refers to one that is not there");
@@ -22,7 +22,7 @@ void snap_decode_meta(struct snap_decoder *d, struct cursor *c)
 			const char *k = snap_meta_at(d->meta_before, (size_t)ref - 1, &value, &size);
 			memcpy(key, k, strlen(k) + 1);
 		} else {
-			uint64_t length = snap_get_uint(c);
+			uint64_t length = get_uint(c);
 			if (length == 0 || length > SNAP_META_KEY_MAX || length > (size_t)(c->end - c->at) ||
 			    memchr(c->at, 0, (size_t)length) != NULL) {
 				snap_damaged(c, "a key of a bad length");
@@ -32,7 +32,7 @@ void snap_decode_meta(struct snap_decoder *d, struct cursor *c)
 			key[length] = '\0';
 			c->at += length;
 		}
-		uint64_t length = snap_get_uint(c);
+		uint64_t length = get_uint(c);
 		if (length > 0) {
 			size = (size_t)length - 1;
 			value = (const char *)c->at;
@@ -60,7 +60,7 @@ void snap_decode_meta(struct snap_decoder *d, struct cursor *c)
 void snap_decode_columns(struct snap_decoder *d, struct cursor *c)
 {
 	struct snap_snapshot *t = d->t;
-	uint64_t count = snap_get_uint(c);
+	uint64_t count = get_uint(c);
 	if (count < 2 || count > SNAP_COLUMNS_MAX) {
 		snap_damaged(c, "a bad number of columns");
 		return;
@@ -69,7 +69,7 @@ void snap_decode_columns(struct snap_decoder *d, struct cursor *c)
 	t->column_count = (uint32_t)count;
 	for (uint32_t i = 0; i < count && c->status == SNAP_OK; i++) {
 		struct snap_column_info *info = &t->columns[i];
-		uint64_t length = snap_get_uint(c);
+		uint64_t length = get_uint(c);
 		if (length == 0 || length > SNAP_COLUMN_NAME_MAX || length > (size_t)(c->end - c->at)) {
 			snap_damaged(c, "a column name of a bad length");
 			return;
@@ -79,7 +79,7 @@ void snap_decode_columns(struct snap_decoder *d, struct cursor *c)
 		bool bad = strspn(info->name, "abcdefghijklmnopqrstuvwxyz0123456789_") != length;
 		for (uint32_t j = 0; j < i; j++)
 			bad = bad || strcmp(info->name, t->columns[j].name) == 0;
-		uint64_t unit = snap_get_uint(c), predictor = snap_get_uint(c), from = snap_get_uint(c);
+		uint64_t unit = get_uint(c), predictor = get_uint(c), from = get_uint(c);
 		bad = bad || unit > SNAP_UNIT_OTHER || predictor > SNAP_PREDICT_SIZE_TIMES ||
 		      (predictor == SNAP_PREDICT_NOTHING ? from != 0 : from >= i);
 		if (bad) {
@@ -99,7 +99,7 @@ void snap_decode_columns(struct snap_decoder *d, struct cursor *c)
 
 void snap_decode_rule(struct snap_decoder *d, struct cursor *c)
 {
-	uint64_t limit = snap_get_uint(c), known = snap_get_uint(c);
+	uint64_t limit = get_uint(c), known = get_uint(c);
 	if (limit > SNAP_DEPTH_MAX || known > 1)
 		snap_damaged(c, "a bad rule for stacks");
 	d->rule = (struct snap_stack_rule){(uint32_t)limit, known == 1};
@@ -108,7 +108,7 @@ void snap_decode_rule(struct snap_decoder *d, struct cursor *c)
 void snap_decode_string_lengths(struct snap_decoder *d, struct cursor *c)
 {
 	for (size_t row = 0; more_rows(c, row); row++) {
-		uint64_t shared = snap_get_uint(c), suffix = snap_get_uint(c);
+		uint64_t shared = get_uint(c), suffix = get_uint(c);
 		bool first = d->lengths.count == 0;
 		uint64_t before = first ? 0 : (uint64_t)d->lengths.at[d->lengths.count - 2] +
 		                                      d->lengths.at[d->lengths.count - 1];
@@ -182,26 +182,29 @@ void snap_decode_frame_lines(struct snap_decoder *d, struct cursor *c)
 {
 	struct snap_snapshot *t = d->t;
 	size_t frame = t->frame_file.count, file = d->file_at;
-	uint32_t line = d->line;
+	uint64_t line = d->line;
 	c->status = snap_snapshot_reserve_frames(t, frame + rows_at_most(c), c->err);
+	if (c->status < 0)
+		return;
+	const uint32_t *files = d->files.at;
+	uint32_t *frame_file = t->frame_file.at, *frame_line = t->frame_line.at, *function = t->frame_function.at;
 	for (size_t row = 0; more_rows(c, row); row++, frame++) {
-		uint64_t token = snap_get_uint(c);
-		if (file == d->files.count || token >> 1 > UINT32_MAX - line) {
+		uint64_t token = get_uint(c), gap = token >> 1;
+		line += gap;
+		if (file == d->files.count || gap > UINT32_MAX || line > UINT32_MAX) {
 			snap_damaged(c, "a line out of range or without a file");
 			return;
 		}
-		line += (uint32_t)(token >> 1);
-		t->frame_file.at[frame] = d->files.at[file];
-		t->frame_line.at[frame] = line;
-		t->frame_function.at[frame] = SNAP_NONE;
-		if (token & 1) {
-			file++;
-			line = 0;
-		}
+		frame_file[frame] = files[file];
+		frame_line[frame] = (uint32_t)line;
+		function[frame] = SNAP_NONE;
+		/* The lines of the next file begin at 0. */
+		file += token & 1;
+		line &= (token & 1) - 1;
 	}
 	t->frame_file.count = t->frame_line.count = t->frame_function.count = frame;
 	d->file_at = file;
-	d->line = line;
+	d->line = (uint32_t)line;
 }
 
 void snap_decode_frame_functions(struct snap_decoder *d, struct cursor *c)

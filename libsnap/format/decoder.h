@@ -117,11 +117,20 @@ static inline __attribute__((always_inline)) struct uint_at uint_at(const uint8_
 	return snap_long_uint(at, end);
 }
 
-uint64_t snap_get_uint(struct cursor *c);
+static inline uint64_t get_uint(struct cursor *c)
+{
+	struct uint_at v = uint_at(c->at, c->end);
+	if (v.at == NULL) {
+		snap_bad_number(c);
+		return 0;
+	}
+	c->at = v.at;
+	return v.value;
+}
 
 static inline int64_t get_int(struct cursor *c)
 {
-	uint64_t v = snap_get_uint(c);
+	uint64_t v = get_uint(c);
 	return (int64_t)(v >> 1 ^ (0 - (v & 1)));
 }
 
@@ -156,7 +165,7 @@ static inline size_t rows_to_expect(const struct cursor *c, size_t rows, size_t 
 /* `before` + gap, which must stay below `limit`; before = what the smallest may be. */
 static inline uint32_t next_number(struct cursor *c, uint64_t least, uint64_t limit, const char *what)
 {
-	uint64_t gap = snap_get_uint(c);
+	uint64_t gap = get_uint(c);
 	if (gap >= limit || least + gap >= limit) {
 		snap_damaged(c, what);
 		return 0;
