@@ -39,7 +39,11 @@ void snap_expect_writes(void *at, size_t size)
 		return;
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)at + page - 1) / page * page;
 	uintptr_t end = ((uintptr_t)at + size) / page * page;
-	if (begin < end)
+	unsigned char resident = 0;
+	/* Memory that was used before is there, and asking for it again would cost something for each page. One in
+	 * the middle tells: new memory may begin or end in a page that others use. */
+	if (begin < end && mincore((void *)(begin + (end - begin) / page / 2 * page), page, &resident) == 0 &&
+	    (resident & 1) == 0)
 		(void)madvise((void *)begin, end - begin, MADV_POPULATE_WRITE); /* an older kernel does without */
 #else
 	(void)at;

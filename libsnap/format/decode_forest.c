@@ -169,7 +169,7 @@ void snap_decode_attachments(struct snap_decoder *d, struct cursor *c)
 static struct level open_list(struct snap_decoder *d, struct cursor *c)
 {
 	const struct snap_snapshot *t = d->t;
-	struct level level = {.parent = SNAP_NONE, .depth = 1, .callees = {0, (uint32_t)t->frame_file.count}};
+	struct level level = {.parent = SNAP_NONE, .depth = 1};
 	size_t points = d->attach.count == 0 ? 1 : d->attach.count;
 	if (d->attach_at == points) {
 		snap_damaged(c, "nodes behind the last list");
@@ -179,21 +179,35 @@ static struct level open_list(struct snap_decoder *d, struct cursor *c)
 	d->attach_at++;
 	if (code > 0) {
 		uint32_t frame = t->node_frame.at[code - 1];
-		level = (struct level){code - 1, t->node_depth.at[code - 1] + 1u, {d->callee_begin.at[frame],
-		                       d->callee_begin.at[frame + 1]}};
+		level = (struct level){code - 1, t->node_depth.at[code - 1] + 1u,
+		                       {d->callee_begin.at[frame], d->callee_begin.at[frame + 1]}};
 	}
 	return level;
+}
+
+/* The frame of the next node in a list, where `number` is not below callees[1]; unless it is that of a root this
+ * breaks a rule. */
+static uint32_t root_frame(struct snap_decoder *d, struct cursor *c, struct level *list, uint64_t number, uint32_t node)
+{
+	if (list->parent != SNAP_NONE)
+		snap_damaged(c, "a node has a callee that its caller does not have");
+	else if (number >= d->t->frame_file.count)
+		snap_damaged(c, "a root has a frame that is not there");
+	PUSH(c, d, &d->roots, node);
+	list->callees[0] = (uint32_t)number;
+	return (uint32_t)number;
 }
 
 /* Nodes from number `node` to `nodes_end`, or until the section ends; returns the number behind the last. */
 static uint32_t decode_some_nodes(struct snap_decoder *d, struct cursor *c, uint32_t node, uint32_t nodes_end)
 {
 	struct snap_snapshot *t = d->t;
-	/* Room for the children of each node. */
-	size_t levels = d->levels.count + (nodes_end - node) + 1;
-	c->status = snap_vector_reserve(&d->levels, levels, &t->budget, c->err);
+	/* Room for the children of each node, above a list that never opens and has no callees. */
+	c->status = snap_vector_reserve(&d->levels, d->levels.count + (nodes_end - node) + 2, &t->budget, c->err);
 	if (c->status < 0)
 		return node;
+	if (d->levels.count == 0)
+		d->levels.at[d->levels.count++] = (struct level){.parent = SNAP_NONE};
 	const uint32_t *begin = d->callee_begin.at, *callee = d->callee.at;
 	uint32_t *parents = t->node_parent.at, *node_frames = t->node_frame.at;
 	uint32_t *stack_node = t->stack_node.at + t->stack_node.count;
@@ -207,31 +221,27 @@ static uint32_t decode_some_nodes(struct snap_decoder *d, struct cursor *c, uint
 			snap_bad_number(c);
 			return node;
 		}
-		at = token.at;
-		if (top == d->levels.at) {
-			*top++ = open_list(d, c);
-			if (c->status < 0)
-				return node;
-		}
 		struct level *list = top - 1;
-		uint32_t parent = list->parent, depth = list->depth;
 		uint64_t bits = token.value, number = list->callees[0] + (bits >> SNAP_NODE_SHIFT);
-		if (number >= list->callees[1]) {
-			snap_damaged(c, parent == SNAP_NONE ? "a root has a frame that is not there"
-			                                    : "a node has a callee that its caller does not have");
-			return node;
-		}
-		uint32_t frame = (uint32_t)number;
-		list->callees[0] = frame;
-		if (parent != SNAP_NONE) {
+		uint32_t frame;
+		if (number < list->callees[1]) {
 			frame = callee[number];
-			list->callees[0]++;
+			list->callees[0] = (uint32_t)number + 1;
 		} else {
-			PUSH(c, d, &d->roots, node);
+			if (list == d->levels.at) {
+				*top++ = open_list(d, c);
+				if (c->status < 0)
+					return node;
+				node--; /* and again, with this list */
+				continue;
+			}
+			frame = root_frame(d, c, list, number, node);
 			if (c->status < 0)
 				return node;
 		}
-		parents[node] = parent;
+		at = token.at;
+		uint32_t depth = list->depth;
+		parents[node] = list->parent;
 		node_frames[node] = frame;
 		depths[node] = (uint16_t)depth; /* as if all new roots had depth 1; see lower_trees */
 		depth_bits |= depth;
@@ -317,7 +327,7 @@ void snap_finish_nodes(struct snap_decoder *d, struct cursor *c)
 	size_t points = d->attach.count;
 	if (points == 0 && d->t->node_parent.count > d->first_node)
 		points = 1;
-	if (d->levels.count > 0 || d->attach_at != points) {
+	if (d->levels.count > 1 || d->attach_at != points) {
 		snap_damaged(c, "a list of nodes is not finished");
 		return;
 	}
