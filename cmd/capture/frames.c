@@ -57,8 +57,7 @@ enum {
 
 enum { OWNER_GENERATOR = 1, OWNER_C = 3 }; /* what made a frame; the second since 3.12 */
 enum { TYPE_OF = FRAMES_TYPE_OF, DICT_VERSION = 24 }; /* of an object: its type, and of a dict */
-enum { TYPE_NAME = 24, TYPE_SIZE = 32, TYPE_RELEASE = FRAMES_TYPE_RELEASE, TYPE_FLAGS = 168 }; /* of a type */
-enum { FLAG_COLLECTED = 1 << 14, FLAG_HEADER = 1 << 3 | 1 << 4, HEADER = 16 };
+enum { TYPE_NAME = 24, TYPE_SIZE = 32, TYPE_RELEASE = FRAMES_TYPE_RELEASE, TYPE_FLAGS = FRAMES_TYPE_FLAGS }; /* of a type */
 enum { DEPTH_CHECKED = 10000 };
 
 static struct layout layout;
@@ -234,13 +233,6 @@ py_object *frames_file(const struct frame_place *place)
 py_object *frames_function(const struct frame_place *place)
 {
 	return (py_object *)read_pointer((uintptr_t)place->code + layout.function, false);
-}
-
-uintptr_t frames_block_of(py_object *object)
-{
-	uintptr_t type = read_pointer((uintptr_t)object + TYPE_OF, false);
-	unsigned long flags = (unsigned long)read_pointer(type + TYPE_FLAGS, false);
-	return (uintptr_t)object - ((flags & FLAG_COLLECTED) != 0 ? HEADER : 0) - ((flags & FLAG_HEADER) != 0 ? HEADER : 0);
 }
 
 /* --- code objects that go --- */

@@ -37,8 +37,23 @@ py_object *frames_function(const struct frame_place *place); /* qualified since 
 uint64_t frames_place_key(const struct frame_place *place);
 uint64_t frames_code_key(const struct frame_place *place);
 
+/* --- objects and their types --- */
+
+enum { FRAMES_TYPE_OF = 8, FRAMES_SIZE_OF = 16, FRAMES_TYPE_RELEASE = 48, FRAMES_TYPE_FLAGS = 168 };
+/* Flags of types whose objects have something before them, and how much that is for each of the two. */
+enum { FRAMES_COLLECTED = 1 << 14, FRAMES_WITH_POINTERS = 1 << 3 | 1 << 4, FRAMES_BEFORE_OBJECT = 16 };
+/* Where an object has its type. */
+static inline void **frames_type_of(py_object *object)
+{
+	return (void **)((uintptr_t)object + FRAMES_TYPE_OF);
+}
 /* Where the block begins that an object lies in. */
-uintptr_t frames_block_of(py_object *object);
+static inline uintptr_t frames_block_of(py_object *object)
+{
+	unsigned long flags = *(const unsigned long *)((uintptr_t)*frames_type_of(object) + FRAMES_TYPE_FLAGS);
+	return (uintptr_t)object - ((flags & FRAMES_COLLECTED) != 0 ? FRAMES_BEFORE_OBJECT : 0) -
+	       ((flags & FRAMES_WITH_POINTERS) != 0 ? FRAMES_BEFORE_OBJECT : 0);
+}
 
 /* --- types that Python defines itself, of 3.8 to 3.12 --- */
 
@@ -49,16 +64,10 @@ typedef void (*frames_release)(py_object *object);
 void *frames_own_type(const char *symbol, const char *name);
 size_t frames_type_size(void);
 enum { FRAMES_TYPE_SIZE = 416 }; /* the largest */
-enum { FRAMES_TYPE_OF = 8, FRAMES_SIZE_OF = 16, FRAMES_TYPE_RELEASE = 48 };
 /* The slot of a type through which its objects go. */
 static inline frames_release *frames_release_slot(void *type)
 {
 	return (frames_release *)((uintptr_t)type + FRAMES_TYPE_RELEASE);
-}
-/* Where an object has its type. */
-static inline void **frames_type_of(py_object *object)
-{
-	return (void **)((uintptr_t)object + FRAMES_TYPE_OF);
 }
 /* There is one that never goes. */
 static inline bool frames_is_empty_tuple(py_object *tuple)

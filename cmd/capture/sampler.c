@@ -10,7 +10,14 @@
 
 static uint64_t period;
 static atomic_uint_fast64_t state;
-atomic_uint_fast64_t sampler_era;
+static atomic_int_fast64_t floor_of_life;
+atomic_int_fast64_t sampler_floor = INT64_MAX;
+
+/* No distance is longer: 2^-54 is the smallest number that one is drawn by, and -log of that below 38. */
+static int64_t longest(void)
+{
+	return (int64_t)(38 * period + 1);
+}
 
 static uint64_t seed_from_system(void)
 {
@@ -26,14 +33,16 @@ static uint64_t seed_from_system(void)
 
 void sampler_start(uint64_t new_period, uint64_t seed)
 {
+	/* What streams have left of the life before is at most the longest distance above its floor. */
+	atomic_fetch_add(&floor_of_life, longest());
 	period = new_period;
 	atomic_store(&state, seed != 0 ? seed : seed_from_system());
-	atomic_fetch_add(&sampler_era, 1);
+	atomic_store(&sampler_floor, atomic_load(&floor_of_life));
 }
 
 void sampler_stop(void)
 {
-	atomic_fetch_add(&sampler_era, 1);
+	atomic_store(&sampler_floor, INT64_MAX);
 }
 
 uint64_t sampler_period(void)
@@ -65,14 +74,14 @@ static int64_t distance(void)
 
 bool sampler_passed(struct sampler_stream *stream, size_t size)
 {
-	uint64_t now = atomic_load_explicit(&sampler_era, memory_order_relaxed);
-	bool hit = true;
-	if (stream->era != now) {
-		stream->era = now;
-		stream->left = distance() - (int64_t)size;
-		hit = stream->left <= 0;
-	}
-	if (hit)
-		stream->left = distance();
-	return hit;
+	int64_t floor = atomic_load(&floor_of_life);
+	if (atomic_load_explicit(&sampler_floor, memory_order_relaxed) != floor)
+		return false;
+	bool has_begun = stream->left + (int64_t)size > floor;
+	if (!has_begun)
+		stream->left = floor + distance() - (int64_t)size;
+	if (stream->left > floor)
+		return false;
+	stream->left = floor + distance();
+	return true;
 }

@@ -12,9 +12,12 @@
 
 /* A stream of allocations: that of a thread. Zeroed, it has not begun. */
 struct sampler_stream {
-	int64_t left; /* bytes up to and with the next hit; 0 or less when it was passed or not drawn yet */
-	uint64_t era; /* of the sampler, when that was drawn */
+	int64_t left; /* a block is hit that takes it down to sampler_floor: it counts bytes */
 };
+
+/* It rises with each of the sampler's lives, above what any stream may have left from those before: these are found
+ * to be below it, and begin anew. Without a life it is above all of them. */
+extern atomic_int_fast64_t sampler_floor;
 
 /* Begins anew, for all streams. `seed` 0 takes one from the system. */
 void sampler_start(uint64_t period, uint64_t seed);
@@ -24,8 +27,8 @@ void sampler_stop(void);
 /* So that the child of a fork does not repeat what its parent does. */
 void sampler_reseed(void);
 
-/* When `size` bytes, at least 1, have taken stream->left to 0 or less: whether the block is hit. Threads may call it at
- * the same time, each for its own stream. */
+/* When `size` bytes, at least 1, have taken stream->left down to the floor: whether the block is hit. Threads may call
+ * it at the same time, each for its own stream. */
 bool sampler_passed(struct sampler_stream *stream, size_t size);
 
 /* Whether a block of `size` bytes is hit; one of no bytes counts as one of one byte. */
@@ -33,18 +36,15 @@ static inline bool sampler_hits(struct sampler_stream *stream, size_t size)
 {
 	size += size == 0;
 	stream->left -= (int64_t)size;
-	return stream->left <= 0 && sampler_passed(stream, size);
+	return stream->left <= atomic_load_explicit(&sampler_floor, memory_order_relaxed) && sampler_passed(stream, size);
 }
 
-/* Counts through the sampler's lives; 0 before the first. */
-extern atomic_uint_fast64_t sampler_era;
-
-/* Whether it is known at a glance that a block of `size` bytes, at most INT32_MAX, is not hit: then it has been counted,
- * and else not. False for a stream whose distance is not of this era. */
+/* Whether it is known at a glance that a block of `size` bytes, at least 1 and at most INT32_MAX, is not hit: then it
+ * has been counted, and else not. */
 static inline bool sampler_misses(struct sampler_stream *stream, size_t size)
 {
-	int64_t left = stream->left - (int64_t)(size + (size == 0));
-	if (left <= 0 || stream->era != atomic_load_explicit(&sampler_era, memory_order_relaxed))
+	int64_t left = stream->left - (int64_t)size;
+	if (left <= atomic_load_explicit(&sampler_floor, memory_order_relaxed))
 		return false;
 	stream->left = left;
 	return true;

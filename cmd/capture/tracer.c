@@ -56,7 +56,7 @@ static atomic_uint_least16_t counters[COUNTERS];
 
 /* A library that is loaded late gets few such bytes. */
 static __thread __attribute__((tls_model("initial-exec"))) struct {
-	struct sampler_stream stream;
+	struct sampler_stream stream; /* none is missed at a glance while inside */
 	uintptr_t fresh; /* where an object may be about to be made */
 	bool inside;     /* an allocator that may call another domain's */
 	bool passed;     /* a hook while inside */
@@ -138,9 +138,9 @@ static void remove_block(uint32_t number)
 /* --- blocks --- */
 
 /* Neighbours have neighbouring counters, for a program is at few places at a time. */
-static atomic_uint_least16_t *counter_of(uint64_t block)
+static inline atomic_uint_least16_t *counter_of(uint64_t block)
 {
-	return &counters[(block >> 4 ^ block >> 20 ^ block >> ADDRESS_BITS) % COUNTERS];
+	return &counters[(block >> 4) % COUNTERS];
 }
 
 static void count(uint64_t block, int change)
@@ -152,11 +152,16 @@ static void count(uint64_t block, int change)
 				      memory_order_relaxed);
 }
 
-/* Whoever frees a block has learned of it after it was made, so it is seen here. A counter that has gone
- * round stands for 65536 blocks that all share it, which sampling does not come to. */
+/* True of any block in exact mode. Whoever frees a block has learned of it after it was made, so it is seen here. A
+ * counter that has gone round stands for 65536 blocks that all share it, which sampling does not come to. */
+static inline bool may_be_sampled(uint64_t block)
+{
+	return atomic_load_explicit(counter_of(block), memory_order_relaxed) != 0;
+}
+
 static bool may_be_known(uint64_t block)
 {
-	return !tracer.samples || atomic_load_explicit(counter_of(block), memory_order_relaxed) != 0;
+	return !tracer.samples || may_be_sampled(block);
 }
 
 /* A block that is between two addresses: its site counts it still. */
@@ -292,22 +297,32 @@ static inline bool passes_by(void)
 	return true;
 }
 
-/* Whether a block that is to be made is not sampled, which most are not: then it is only to be passed on. An allocator of
- * objects that is asked for so little does not ask that of another domain, but where it has no memory at all. */
-static inline bool is_missed(size_t size)
+/* From before what is below is called until after. */
+struct outside {
+	struct sampler_stream stream;
+};
+
+static inline struct outside go_inside(void)
 {
-	enum { LITTLE = 256 };
-	return size <= LITTLE && !thread.inside && sampler_misses(&thread.stream, size);
+	struct outside outside = {thread.stream};
+	thread.stream.left = 0;
+	thread.inside = true;
+	return outside;
+}
+
+static inline void come_out(struct outside outside)
+{
+	thread.inside = false;
+	thread.stream = outside.stream;
 }
 
 static inline void made(int domain, void *block, size_t size)
 {
-	if (block == NULL)
+	if (block == NULL || !is_recorded(size))
 		return;
 	if (domain == PYTHON_OBJ)
 		thread.fresh = (uintptr_t)block;
-	if (is_recorded(size))
-		enter((uintptr_t)block, size, 0, NULL);
+	enter((uintptr_t)block, size, 0, NULL);
 }
 
 /* What follows is what a hook does when more is to be done than to forward. */
@@ -317,9 +332,9 @@ static __attribute__((noinline)) void *record_malloc(int domain, size_t size)
 	const struct python_allocator *below = &next[domain];
 	if (passes_by())
 		return below->malloc(below->context, size);
-	thread.inside = true;
+	struct outside outside = go_inside();
 	void *block = below->malloc(below->context, size);
-	thread.inside = false;
+	come_out(outside);
 	made(domain, block, size);
 	return block;
 }
@@ -329,23 +344,23 @@ static __attribute__((noinline)) void *record_calloc(int domain, size_t n, size_
 	const struct python_allocator *below = &next[domain];
 	if (passes_by())
 		return below->calloc(below->context, n, size);
-	thread.inside = true;
+	struct outside outside = go_inside();
 	void *block = below->calloc(below->context, n, size);
-	thread.inside = false;
+	come_out(outside);
 	made(domain, block, n * size);
 	return block;
 }
 
 /* The old address is forgotten before another thread may get it. */
-static void *record_realloc(int domain, void *old, size_t size)
+static __attribute__((noinline)) void *record_realloc(int domain, void *old, size_t size)
 {
 	const struct python_allocator *below = &next[domain];
 	if (passes_by())
 		return below->realloc(below->context, old, size);
 	struct held_block held = hold_block((uintptr_t)old);
-	thread.inside = true;
+	struct outside outside = go_inside();
 	void *block = below->realloc(below->context, old, size);
-	thread.inside = false;
+	come_out(outside);
 	if (block == NULL)
 		put_back((uintptr_t)old, &held);
 	else if (is_recorded(size))
@@ -363,15 +378,23 @@ static __attribute__((noinline)) void record_free(int domain, void *block)
 	below->free(below->context, block);
 }
 
-/* The context is that of the allocator below: while another thread allocates without the GIL, it may find
+/* Whether a block that is to be made is not sampled, which most are not. An allocator of objects that is asked for so
+ * little does not ask that of another domain, but where it has no memory at all. */
+static inline bool is_missed(size_t size)
+{
+	enum { LITTLE = 256 };
+	return size - 1 < LITTLE && sampler_misses(&thread.stream, size);
+}
+
+/* The hooks of sampled mode look at each block with few steps, and pass it on if it is not sampled. Both sets are right
+ * in both modes: another's hooks may keep ours when a capture ends and one of the other mode begins.
+ *
+ * The context is that of the allocator below: while another thread allocates without the GIL, it may find
  * functions of the one and the context of the other. */
 #define HOOKS(domain)                                                                                                  \
 	static void *malloc_##domain(void *context, size_t size)                                                       \
 	{                                                                                                              \
-		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
 		(void)context;                                                                                         \
-		if (__builtin_expect(is_missed(size), true))                                                           \
-			return below->malloc(below->context, size);                                                    \
 		return record_malloc(PYTHON_##domain, size);                                                           \
 	}                                                                                                              \
 	static void *calloc_##domain(void *context, size_t n, size_t size)                                            \
@@ -386,12 +409,37 @@ static __attribute__((noinline)) void record_free(int domain, void *block)
 	}                                                                                                              \
 	static void free_##domain(void *context, void *block)                                                         \
 	{                                                                                                              \
+		(void)context;                                                                                         \
+		record_free(PYTHON_##domain, block);                                                                   \
+	}                                                                                                              \
+	static void *sampled_malloc_##domain(void *context, size_t size)                                              \
+	{                                                                                                              \
 		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
 		(void)context;                                                                                         \
-		if (tracer.samples && !may_be_known((uintptr_t)block))                                                 \
-			below->free(below->context, block);                                                            \
-		else                                                                                                   \
+		if (__builtin_expect(is_missed(size), true))                                                           \
+			return below->malloc(below->context, size);                                                    \
+		return record_malloc(PYTHON_##domain, size);                                                           \
+	}                                                                                                              \
+	static void *sampled_realloc_##domain(void *context, void *old, size_t size)                                   \
+	{                                                                                                              \
+		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
+		(void)context;                                                                                         \
+		if (__builtin_expect(may_be_sampled((uintptr_t)old) || !is_missed(size), false))                       \
+			return record_realloc(PYTHON_##domain, old, size);                                             \
+		/* What becomes that little may have been of another domain. */                                        \
+		struct outside outside = go_inside();                                                                  \
+		void *block = below->realloc(below->context, old, size);                                               \
+		come_out(outside);                                                                                     \
+		return block;                                                                                          \
+	}                                                                                                              \
+	static void sampled_free_##domain(void *context, void *block)                                                 \
+	{                                                                                                              \
+		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
+		(void)context;                                                                                         \
+		if (__builtin_expect(may_be_sampled((uintptr_t)block), false))                                         \
 			record_free(PYTHON_##domain, block);                                                           \
+		else                                                                                                   \
+			below->free(below->context, block);                                                            \
 	}
 HOOKS(RAW)
 HOOKS(MEM)
@@ -402,6 +450,11 @@ static const struct python_allocator hooks[PYTHON_ALLOCATORS] = {
 	[PYTHON_RAW] = {NULL, malloc_RAW, calloc_RAW, realloc_RAW, free_RAW},
 	[PYTHON_MEM] = {NULL, malloc_MEM, calloc_MEM, realloc_MEM, free_MEM},
 	[PYTHON_OBJ] = {NULL, malloc_OBJ, calloc_OBJ, realloc_OBJ, free_OBJ},
+};
+static const struct python_allocator sampled_hooks[PYTHON_ALLOCATORS] = {
+	[PYTHON_RAW] = {NULL, sampled_malloc_RAW, calloc_RAW, sampled_realloc_RAW, sampled_free_RAW},
+	[PYTHON_MEM] = {NULL, sampled_malloc_MEM, calloc_MEM, sampled_realloc_MEM, sampled_free_MEM},
+	[PYTHON_OBJ] = {NULL, sampled_malloc_OBJ, calloc_OBJ, sampled_realloc_OBJ, sampled_free_OBJ},
 };
 
 /* --- memory of extensions --- */
@@ -455,7 +508,9 @@ void tracer_untrack(unsigned domain, uintptr_t address)
 /* A sampled block stays sampled, as probable as its size makes it: whose it is does not matter for that. */
 static void made_again(uint64_t block)
 {
-	if (!may_be_known(block))
+	bool is_fresh = block == thread.fresh;
+	thread.fresh = 0;
+	if (is_fresh)
 		return;
 	uint64_t stack_key = frames_key(tracer.frames);
 	take_lock();
@@ -472,18 +527,25 @@ static void made_again(uint64_t block)
 	lock_release(&tracer.lock);
 }
 
-static int on_object(py_object *object, int event, void *data)
+static int tell_other(py_object *object, int event)
 {
-	(void)data;
-	if (event == OBJECT_MADE && atomic_load_explicit(&tracer.on, memory_order_relaxed)) {
-		uintptr_t block = frames_block_of(object);
-		if (block != thread.fresh)
-			made_again(block);
-		thread.fresh = 0;
-	}
 	return tracer.other_reference_tracer != NULL
 		       ? tracer.other_reference_tracer(object, event, tracer.other_reference_data)
 		       : 0;
+}
+
+static __attribute__((noinline)) int on_known_object(py_object *object, int event)
+{
+	made_again(frames_block_of(object));
+	return tell_other(object, event);
+}
+
+static int on_object(py_object *object, int event, void *data)
+{
+	(void)data;
+	if (__builtin_expect(event == OBJECT_MADE && may_be_sampled(frames_block_of(object)), false))
+		return on_known_object(object, event);
+	return tell_other(object, event);
 }
 
 static bool is_told_of_objects(void)
@@ -521,12 +583,12 @@ static bool is_hooked(int domain)
 {
 	struct python_allocator top;
 	py.PyMem_GetAllocator(domain, &top);
-	thread.inside = true;
+	struct outside outside = go_inside();
 	thread.passed = false;
 	void *block = top.malloc(top.context, 1);
 	bool hooked = thread.passed;
 	top.free(top.context, block);
-	thread.inside = false;
+	come_out(outside);
 	return hooked;
 }
 
@@ -551,10 +613,10 @@ static bool is_freed(py_object *object)
 {
 	uint64_t block = frames_block_of(object);
 	expect(block, 1);
-	thread.inside = true;
+	struct outside outside = go_inside();
 	thread.passed = false;
 	py.Py_DecRef(object);
-	thread.inside = false;
+	come_out(outside);
 	expect(block, -1);
 	return thread.passed;
 }
@@ -565,7 +627,7 @@ static void hook(void)
 		if (is_hooked(domain))
 			continue;
 		py.PyMem_GetAllocator(domain, &next[domain]);
-		struct python_allocator ours = hooks[domain];
+		struct python_allocator ours = (tracer.samples ? sampled_hooks : hooks)[domain];
 		ours.context = next[domain].context;
 		py.PyMem_SetAllocator(domain, &ours);
 	}
@@ -576,7 +638,8 @@ static void unhook(void)
 	for (int domain = 0; domain < PYTHON_ALLOCATORS; domain++) {
 		struct python_allocator top;
 		py.PyMem_GetAllocator(domain, &top);
-		if (top.malloc == hooks[domain].malloc && top.free == hooks[domain].free)
+		const struct python_allocator *ours = top.malloc == hooks[domain].malloc ? hooks : sampled_hooks;
+		if (top.malloc == ours[domain].malloc && top.free == ours[domain].free)
 			py.PyMem_SetAllocator(domain, &next[domain]);
 	}
 }
@@ -600,6 +663,13 @@ static void after_fork_in_child(void)
 	lock_release(&tracer.lock);
 }
 
+static void set_counters(uint_least16_t value)
+{
+	for (size_t i = 0; i < COUNTERS; i++)
+		if (atomic_load_explicit(&counters[i], memory_order_relaxed) != value)
+			atomic_store_explicit(&counters[i], value, memory_order_relaxed);
+}
+
 static void forget_all(void)
 {
 	atomic_store(&tracer.on, false);
@@ -608,9 +678,7 @@ static void forget_all(void)
 	table_clear(&tracer.sites);
 	records_clear(&tracer.site_of);
 	stacks_clear();
-	for (size_t i = 0; i < COUNTERS; i++)
-		if (atomic_load_explicit(&counters[i], memory_order_relaxed) != 0)
-			atomic_store_explicit(&counters[i], 0, memory_order_relaxed);
+	set_counters(0);
 	tracer.live = tracer.bytes = tracer.peak_bytes = tracer.lost = tracer.in_hand = 0;
 	tracer.keeps = false;
 	tracer.era++;
@@ -633,6 +701,8 @@ bool tracer_start(const struct tracer_options *options, const char **why)
 	bool begun = stacks_begin(options->frames) && table_begin(&tracer.blocks, 4) &&
 		     table_begin(&tracer.sites, samples ? 2 : 6);
 	tracer.samples = samples;
+	if (!samples)
+		set_counters(1);
 	tracer.frames = options->frames;
 	(void)number_of_domain(0);
 	if (!begun)
@@ -642,7 +712,8 @@ bool tracer_start(const struct tracer_options *options, const char **why)
 		*why = "out of memory";
 		return false;
 	}
-	sampler_start(options->period, options->seed);
+	if (samples)
+		sampler_start(options->period, options->seed);
 	hook();
 	watch_objects();
 	if (!is_told_of_objects())

@@ -4,6 +4,7 @@ that do nothing, and tracemalloc; the same programs in turns, in one run, under 
 when something could not be measured."""
 
 import argparse
+import glob
 import json
 import math
 import os
@@ -27,7 +28,16 @@ PAUSE_LIMITS = {"exact": 30, "sampled": 10}  # milliseconds
 FACTOR_LIMITS = {"sampled": 1.10, "exact": 2.0}
 # Of what tracemalloc with as many frames adds.
 LESS_THAN_TRACEMALLOC = 10
-LOADER = "import ctypes, os; assert ctypes.CDLL(os.environ['FORWARD_HOOKS']).install() == 0\n"
+# Python goes on where a sitecustomize fails, without hooks.
+LOADER = """\
+import ctypes, os
+try:
+    installed = ctypes.CDLL(os.environ["FORWARD_HOOKS"]).install() == 0
+except (OSError, AttributeError):
+    installed = False
+if not installed:
+    os._exit(3)
+"""
 
 
 class Bench:
@@ -71,6 +81,8 @@ class Bench:
             for name, command in self.configurations(python, os.path.join(HERE, "capture", program + ".py")):
                 if turn == 0 or not name.startswith("tm "):
                     costs.setdefault(name, []).append(self.launcher.run(command))
+                if name in MODES and not glob.glob(os.path.join(self.folder, "snaps", "*.snap")):
+                    raise Failed("%s left no snapshot" % " ".join(command))
         return {name: (min(cost.cpu for cost in runs), median([cost.peak for cost in runs])) for name, runs in costs.items()}
 
     def judge(self, what, value, limit):

@@ -41,7 +41,7 @@ static void forward_free(void *ctx, void *block)
 	a->free(a->ctx, block);
 }
 
-int install(void);
+__attribute__((visibility("default"))) int install(void);
 
 /* 0 when the hooks are in. */
 int install(void)
