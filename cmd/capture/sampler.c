@@ -75,7 +75,7 @@ static int64_t distance(void)
 bool sampler_passed(struct sampler_stream *stream, size_t size)
 {
 	int64_t floor = atomic_load(&floor_of_life);
-	if (atomic_load_explicit(&sampler_floor, memory_order_relaxed) != floor)
+	if (atomic_load(&sampler_floor) != floor)
 		return false;
 	bool has_begun = stream->left + (int64_t)size > floor;
 	if (!has_begun)

@@ -57,7 +57,7 @@ static atomic_uint_least16_t counters[COUNTERS];
 /* A library that is loaded late gets few such bytes. */
 static __thread __attribute__((tls_model("initial-exec"))) struct {
 	struct sampler_stream stream; /* none is missed at a glance while inside */
-	uintptr_t fresh; /* where an object may be about to be made */
+	uintptr_t fresh; /* a recorded block that an object may be about to be made in, or was to be */
 	bool inside;     /* an allocator that may call another domain's */
 	bool passed;     /* a hook while inside */
 } thread;
@@ -143,22 +143,22 @@ static inline atomic_uint_least16_t *counter_of(uint64_t block)
 	return &counters[(block >> 4) % COUNTERS];
 }
 
+/* A counter that is full stays so: then too much is looked for, and nothing is missed. */
 static void count(uint64_t block, int change)
 {
 	atomic_uint_least16_t *counter = counter_of(block);
-	if (tracer.samples)
-		atomic_store_explicit(counter,
-				      (uint_least16_t)(atomic_load_explicit(counter, memory_order_relaxed) + change),
-				      memory_order_relaxed);
+	uint_least16_t before = atomic_load_explicit(counter, memory_order_relaxed);
+	if (tracer.samples && before != UINT16_MAX)
+		atomic_store_explicit(counter, (uint_least16_t)(before + change), memory_order_relaxed);
 }
 
-/* True of any block in exact mode. Whoever frees a block has learned of it after it was made, so it is seen here. A
- * counter that has gone round stands for 65536 blocks that all share it, which sampling does not come to. */
+/* True of any block in exact mode. Whoever frees a block has learned of it after it was made, so it is seen here. */
 static inline bool may_be_sampled(uint64_t block)
 {
 	return atomic_load_explicit(counter_of(block), memory_order_relaxed) != 0;
 }
 
+/* Exact mode is spared the look at a counter. */
 static bool may_be_known(uint64_t block)
 {
 	return !tracer.samples || may_be_sampled(block);
@@ -297,23 +297,19 @@ static inline bool passes_by(void)
 	return true;
 }
 
-/* From before what is below is called until after. */
-struct outside {
-	struct sampler_stream stream;
-};
-
-static inline struct outside go_inside(void)
+/* From before what is below is called until after: what was the thread's stream is to be kept meanwhile. */
+static inline struct sampler_stream go_inside(void)
 {
-	struct outside outside = {thread.stream};
+	struct sampler_stream outside = thread.stream;
 	thread.stream.left = 0;
 	thread.inside = true;
 	return outside;
 }
 
-static inline void come_out(struct outside outside)
+static inline void come_out(struct sampler_stream outside)
 {
 	thread.inside = false;
-	thread.stream = outside.stream;
+	thread.stream = outside;
 }
 
 static inline void made(int domain, void *block, size_t size)
@@ -332,7 +328,7 @@ static __attribute__((noinline)) void *record_malloc(int domain, size_t size)
 	const struct python_allocator *below = &next[domain];
 	if (passes_by())
 		return below->malloc(below->context, size);
-	struct outside outside = go_inside();
+	struct sampler_stream outside = go_inside();
 	void *block = below->malloc(below->context, size);
 	come_out(outside);
 	made(domain, block, size);
@@ -344,7 +340,7 @@ static __attribute__((noinline)) void *record_calloc(int domain, size_t n, size_
 	const struct python_allocator *below = &next[domain];
 	if (passes_by())
 		return below->calloc(below->context, n, size);
-	struct outside outside = go_inside();
+	struct sampler_stream outside = go_inside();
 	void *block = below->calloc(below->context, n, size);
 	come_out(outside);
 	made(domain, block, n * size);
@@ -358,7 +354,7 @@ static __attribute__((noinline)) void *record_realloc(int domain, void *old, siz
 	if (passes_by())
 		return below->realloc(below->context, old, size);
 	struct held_block held = hold_block((uintptr_t)old);
-	struct outside outside = go_inside();
+	struct sampler_stream outside = go_inside();
 	void *block = below->realloc(below->context, old, size);
 	come_out(outside);
 	if (block == NULL)
@@ -378,12 +374,14 @@ static __attribute__((noinline)) void record_free(int domain, void *block)
 	below->free(below->context, block);
 }
 
-/* Whether a block that is to be made is not sampled, which most are not. An allocator of objects that is asked for so
- * little does not ask that of another domain, but where it has no memory at all. */
-static inline bool is_missed(size_t size)
+/* An allocator of objects that is asked for no more does not ask that of another domain, but where it has no memory at
+ * all. */
+enum { LITTLE = 256 };
+
+/* Whether a block of 1 to `most` bytes that is to be made is not sampled, which most are not. */
+static inline bool is_missed(size_t size, size_t most)
 {
-	enum { LITTLE = 256 };
-	return size - 1 < LITTLE && sampler_misses(&thread.stream, size);
+	return size - 1 < most && sampler_misses(&thread.stream, size);
 }
 
 /* The hooks of sampled mode look at each block with few steps, and pass it on if it is not sampled. Both sets are right
@@ -416,18 +414,25 @@ static inline bool is_missed(size_t size)
 	{                                                                                                              \
 		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
 		(void)context;                                                                                         \
-		if (__builtin_expect(is_missed(size), true))                                                           \
+		if (__builtin_expect(is_missed(size, LITTLE), true))                                                   \
 			return below->malloc(below->context, size);                                                    \
 		return record_malloc(PYTHON_##domain, size);                                                           \
+	}                                                                                                              \
+	static void *sampled_calloc_##domain(void *context, size_t n, size_t size)                                    \
+	{                                                                                                              \
+		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
+		(void)context;                                                                                         \
+		if (__builtin_expect(n <= LITTLE && size <= LITTLE && is_missed(n * size, LITTLE), true))              \
+			return below->calloc(below->context, n, size);                                                 \
+		return record_calloc(PYTHON_##domain, n, size);                                                        \
 	}                                                                                                              \
 	static void *sampled_realloc_##domain(void *context, void *old, size_t size)                                   \
 	{                                                                                                              \
 		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
 		(void)context;                                                                                         \
-		if (__builtin_expect(may_be_sampled((uintptr_t)old) || !is_missed(size), false))                       \
+		if (__builtin_expect(may_be_sampled((uintptr_t)old) || !is_missed(size, INT32_MAX), false))            \
 			return record_realloc(PYTHON_##domain, old, size);                                             \
-		/* What becomes that little may have been of another domain. */                                        \
-		struct outside outside = go_inside();                                                                  \
+		struct sampler_stream outside = go_inside();                                                           \
 		void *block = below->realloc(below->context, old, size);                                               \
 		come_out(outside);                                                                                     \
 		return block;                                                                                          \
@@ -452,9 +457,9 @@ static const struct python_allocator hooks[PYTHON_ALLOCATORS] = {
 	[PYTHON_OBJ] = {NULL, malloc_OBJ, calloc_OBJ, realloc_OBJ, free_OBJ},
 };
 static const struct python_allocator sampled_hooks[PYTHON_ALLOCATORS] = {
-	[PYTHON_RAW] = {NULL, sampled_malloc_RAW, calloc_RAW, sampled_realloc_RAW, sampled_free_RAW},
-	[PYTHON_MEM] = {NULL, sampled_malloc_MEM, calloc_MEM, sampled_realloc_MEM, sampled_free_MEM},
-	[PYTHON_OBJ] = {NULL, sampled_malloc_OBJ, calloc_OBJ, sampled_realloc_OBJ, sampled_free_OBJ},
+	[PYTHON_RAW] = {NULL, sampled_malloc_RAW, sampled_calloc_RAW, sampled_realloc_RAW, sampled_free_RAW},
+	[PYTHON_MEM] = {NULL, sampled_malloc_MEM, sampled_calloc_MEM, sampled_realloc_MEM, sampled_free_MEM},
+	[PYTHON_OBJ] = {NULL, sampled_malloc_OBJ, sampled_calloc_OBJ, sampled_realloc_OBJ, sampled_free_OBJ},
 };
 
 /* --- memory of extensions --- */
@@ -583,7 +588,7 @@ static bool is_hooked(int domain)
 {
 	struct python_allocator top;
 	py.PyMem_GetAllocator(domain, &top);
-	struct outside outside = go_inside();
+	struct sampler_stream outside = go_inside();
 	thread.passed = false;
 	void *block = top.malloc(top.context, 1);
 	bool hooked = thread.passed;
@@ -613,7 +618,7 @@ static bool is_freed(py_object *object)
 {
 	uint64_t block = frames_block_of(object);
 	expect(block, 1);
-	struct outside outside = go_inside();
+	struct sampler_stream outside = go_inside();
 	thread.passed = false;
 	py.Py_DecRef(object);
 	come_out(outside);
@@ -659,6 +664,7 @@ static void after_fork_in_child(void)
 	/* Who used the copy is not there. */
 	tracer.keeps = false;
 	sampler_reseed();
+	thread.stream.left = 0; /* to begin anew, so that children of one parent are not hit alike */
 	lock_after_fork(&tracer.lock);
 	lock_release(&tracer.lock);
 }

@@ -202,7 +202,7 @@ static uint32_t root_frame(struct snap_decoder *d, struct cursor *c, struct leve
 static uint32_t decode_some_nodes(struct snap_decoder *d, struct cursor *c, uint32_t node, uint32_t nodes_end)
 {
 	struct snap_snapshot *t = d->t;
-	/* Room for the children of each node, above a list that never opens and has no callees. */
+	/* Room for the children of each node, and for the first two lists. */
 	c->status = snap_vector_reserve(&d->levels, d->levels.count + (nodes_end - node) + 2, &t->budget, c->err);
 	if (c->status < 0)
 		return node;

@@ -131,7 +131,7 @@ void snap_decode_sites(struct snap_decoder *d, struct cursor *c)
 	if (c->status == SNAP_OK)
 		c->status = snap_snapshot_reserve_sites(t, rows_to_expect(c, begin, t->site_stack.capacity), c->err);
 	if (c->status == SNAP_OK)
-		c->status = snap_vector_reserve(&d->explicit_rows, most + 1, &t->budget, c->err);
+		c->status = snap_vector_reserve(&d->explicit_rows, most, &t->budget, c->err);
 	d->rows_begin = begin;
 	d->rows_open = true;
 	if (c->status < 0)

@@ -189,9 +189,9 @@ void snap_decode_frame_lines(struct snap_decoder *d, struct cursor *c)
 	const uint32_t *files = d->files.at;
 	uint32_t *frame_file = t->frame_file.at, *frame_line = t->frame_line.at, *function = t->frame_function.at;
 	for (size_t row = 0; more_rows(c, row); row++, frame++) {
-		uint64_t token = get_uint(c), gap = token >> 1;
-		line += gap;
-		if (file == d->files.count || gap > UINT32_MAX || line > UINT32_MAX) {
+		uint64_t token = get_uint(c);
+		line += token >> 1;
+		if (file == d->files.count || line > UINT32_MAX) {
 			snap_damaged(c, "a line out of range or without a file");
 			return;
 		}

@@ -56,7 +56,8 @@ struct snap_decoder {
 	uint32_t callee_before;       /* and the callee before */
 	struct snap_u32s attach;      /* ATCH: codes */
 	size_t attach_at;
-	struct levels levels;         /* NODE: the list that is being read, behind those that go on after it */
+	struct levels levels;         /* NODE: the list that is being read, behind those that go on after it, all of them
+	                                 behind one that has no callees and never ends */
 	uint32_t depth_bits;          /* those set in any depth of a new node */
 	struct snap_u32s roots;       /* new ones */
 	struct snap_u32s root_depths; /* RDEP: as told */

@@ -480,24 +480,29 @@ class Traced(Reading):
                     kept.append(bytearray(30000 + n))
                     del before
                 assert allocators() == plain
-            # Below another's hooks they stay, and do nothing.
-            with snapcapture.start("own", mode="exact"):
-                _tracemalloc.start()
-            both = allocators()
-            kept.append(bytearray(40000))
-            with snapcapture.start("own", mode="exact"):
-                assert allocators() == both
-                kept.append(bytearray(50000))
-            _tracemalloc.stop()
-            with snapcapture.start("own", mode="exact"):
-                kept.append(bytearray(60000))
+            # Below another's hooks they stay, and do nothing until the next capture, whatever its mode.
+            for first in "exact", "sampled":
+                with snapcapture.start("own", mode=first, period=100):
+                    _tracemalloc.start()
+                both = allocators()
+                kept.append(bytearray(40000))
+                for second in "exact", "sampled", "exact":
+                    before = bytearray(45000)
+                    with snapcapture.start("own", mode=second, period=100):
+                        assert allocators() == both
+                        kept.append(bytearray(50000))
+                        del before
+                _tracemalloc.stop()
+                with snapcapture.start("own", mode="exact"):
+                    kept.append(bytearray(60000))
+                assert allocators() == plain
         """), env={**self.clean, "AGENT": str(AGENT)}, out="")
         paths = sorted((self.folder / "own").iterdir(), key=lambda path: path.stat().st_mtime_ns)
-        self.assertEqual(len(paths), 23)
+        self.assertEqual(len(paths), 30)
         for n, path in enumerate(paths):
             self.check(self.meta(path))
             large = sorted(size for _, _, _, size, _ in self.rows_of(path, "program.py") if size >= 30000)
-            self.assertEqual(large, [30001 + n] if n < 20 else {20: [], 21: [50001], 22: [60001]}[n])
+            self.assertEqual(large, [30001 + n] if n < 20 else ([], [50001], [50001], [50001], [60001])[n % 5])
 
     def test_hooks_that_the_program_puts_away(self):
         result = self.run_tool(*self.command("""

@@ -26,6 +26,9 @@ class Questions(ToolCase):
             answers.append([row.split("|") for row in result.out.decode().splitlines()])
             self.assertTrue(answers[-1], question)
         biggest, grown, steady, callers, packages = answers
+        # Where Python's own modules are large, these hold most.
+        biggest = [row for row in biggest if not row[0].startswith("<frozen importlib")]
+        packages = [row for row in packages if row[0] != "(stdlib)"]
         for rows in (biggest, grown, steady):
             self.assertTrue(rows[0][0].endswith("/pricing.py"), rows)
             self.assertEqual(rows[0][1], "21")

@@ -21,6 +21,12 @@ static double hit_probability(size_t size)
 	return -expm1(-(double)size / period);
 }
 
+/* As hooks ask. */
+static bool is_hit(struct sampler_stream *stream, size_t size)
+{
+	return !(size > 0 && sampler_misses(stream, size)) && sampler_hits(stream, size);
+}
+
 TEST(mixed_stream_is_unbiased_and_spreads_as_stated)
 {
 	double sum[KINDS] = {0}, squares[KINDS] = {0};
@@ -31,7 +37,7 @@ TEST(mixed_stream_is_unbiased_and_spreads_as_stated)
 		for (unsigned call = 0; call < kinds[0].blocks; call++)
 			for (unsigned k = 0; k < KINDS; k++)
 				if (call % kinds[k].every == 0)
-					hits[k] += sampler_hits(&stream, kinds[k].size);
+					hits[k] += is_hit(&stream, kinds[k].size);
 		for (unsigned k = 0; k < KINDS; k++) {
 			double estimate = hits[k] / hit_probability(kinds[k].size);
 			sum[k] += estimate;
@@ -59,8 +65,8 @@ TEST(probability_of_a_block)
 		sampler_start(i < 2 ? 10 : (uint64_t)period, 7 + i);
 		double p = i < 2 ? -expm1(-0.1) : hit_probability(sizes[i]);
 		for (unsigned draw = 0; draw < DRAWS; draw++) {
-			(void)sampler_hits(&stream, draw % 1000);
-			hits += sampler_hits(&stream, sizes[i]);
+			(void)is_hit(&stream, draw % 1000);
+			hits += is_hit(&stream, sizes[i]);
 		}
 		CHECK(fabs(hits - DRAWS * p) <= 4 * sqrt(DRAWS * p * (1 - p)));
 	}
@@ -102,4 +108,20 @@ TEST(streams_begin_anew_with_the_sampler)
 	sampler_reseed();
 	(void)sampler_hits(&other, 1);
 	CHECK(one.left != other.left);
+}
+
+TEST(a_stream_has_something_left_in_one_life_only)
+{
+	struct sampler_stream stream = {.left = 0};
+	for (uint64_t life = 0; life < 200; life++) {
+		sampler_start(life % 2 == 0 ? UINT64_C(1) << 40 : 1, life + 1);
+		CHECK(!sampler_misses(&stream, 100));
+		CHECK(sampler_hits(&stream, 100) == (life % 2 != 0));
+		CHECK(sampler_misses(&stream, 100) == (life % 2 == 0));
+	}
+	sampler_start(UINT64_C(1) << 40, 1);
+	(void)sampler_hits(&stream, 1);
+	sampler_stop();
+	for (unsigned i = 0; i < 1000; i++)
+		CHECK(!sampler_misses(&stream, 1) && !sampler_hits(&stream, 1));
 }
