@@ -137,10 +137,12 @@ static void remove_block(uint32_t number)
 
 /* --- blocks --- */
 
-/* Neighbours have neighbouring counters, for a program is at few places at a time. */
+/* Neighbours share a counter, and few of them are sampled: so the counters that a program comes by are few as well, and
+ * stay in the processor's nearest cache. */
 static inline atomic_uint_least16_t *counter_of(uint64_t block)
 {
-	return &counters[(block >> 4) % COUNTERS];
+	enum { NEIGHBOURHOOD_BITS = 8 };
+	return &counters[(block >> NEIGHBOURHOOD_BITS) % COUNTERS];
 }
 
 /* A counter that is full stays so: then too much is looked for, and nothing is missed. */
