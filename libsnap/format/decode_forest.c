@@ -45,28 +45,48 @@ static size_t next_with_more(const struct snap_decoder *d, size_t caller)
 void snap_decode_further_callees(struct snap_decoder *d, struct cursor *c)
 {
 	uint64_t frames = d->t->frame_file.count;
-	size_t count = d->further_callees.count;
-	c->status = snap_vector_reserve(&d->further_callees, count + rows_at_most(c), &d->t->budget, c->err);
-	for (size_t row = 0; more_rows(c, row); row++) {
-		uint64_t token = get_uint(c), gap = token >> 1;
-		if (!d->list_begun) {
-			d->caller_at = next_with_more(d, d->caller_at);
-			if (d->caller_at >= d->first_callees.count) {
+	size_t count = d->further_callees.count, most = rows_at_most(c), caller = d->caller_at;
+	c->status = snap_vector_reserve(&d->further_callees, count + most, &d->t->budget, c->err);
+	if (c->status < 0)
+		return;
+	const uint8_t *at = c->at, *end = c->end;
+	uint32_t *callees = d->further_callees.at;
+	uint64_t before = d->callee_before;
+	bool begun = d->list_begun;
+	size_t count_end = count + most;
+	while (at < end && count < count_end) {
+		struct uint_at token = uint_at(at, end);
+		if (token.at == NULL) {
+			snap_bad_number(c);
+			return;
+		}
+		at = token.at;
+		if (!begun) {
+			caller = next_with_more(d, caller);
+			if (caller >= d->first_callees.count) {
 				snap_damaged(c, "a callee without a caller");
 				return;
 			}
-			d->callee_before = d->first_callees.at[d->caller_at];
+			before = d->first_callees.at[caller];
 		}
-		if (gap >= frames || d->callee_before + 1 + gap >= frames) {
+		uint64_t gap = token.value >> 1;
+		bool last = token.value & 1;
+		before += 1 + gap;
+		if (before >= frames) {
 			snap_damaged(c, "a callee that is not there");
 			return;
 		}
-		d->callee_before += 1 + (uint32_t)gap;
-		d->further_callees.at[count++] = d->callee_before | (token & 1 ? LAST_CALLEE : 0);
-		d->list_begun = !(token & 1);
-		d->caller_at += token & 1;
+		callees[count++] = (uint32_t)before | (last ? LAST_CALLEE : 0);
+		begun = !last;
+		caller += last;
 	}
+	if (at < end)
+		snap_damaged(c, "too many rows");
+	c->at = at;
 	d->further_callees.count = count;
+	d->list_begun = begun;
+	d->callee_before = (uint32_t)before;
+	d->caller_at = caller;
 }
 
 /* Where the callees that a frame had before this member began. */
@@ -185,10 +205,21 @@ static struct level open_list(struct snap_decoder *d, struct cursor *c)
 	return level;
 }
 
-/* The frame of the next node in a list, where `number` is not below callees[1]; unless it is that of a root this
- * breaks a rule. */
-static uint32_t root_frame(struct snap_decoder *d, struct cursor *c, struct level *list, uint64_t number, uint32_t node)
+/* The frame of a node that is not a further callee of the open list's caller: one of the next list, or a root, or
+ * the rules are broken. */
+static __attribute__((noinline, cold)) uint32_t other_frame(struct snap_decoder *d, struct cursor *c, uint64_t skipped,
+                                                            uint32_t node)
 {
+	struct level *list = &d->levels.at[d->levels.count - 1];
+	if (list == d->levels.at) {
+		*++list = open_list(d, c);
+		d->levels.count++;
+	}
+	uint64_t number = list->callees[0] + skipped;
+	if (c->status == SNAP_OK && number < list->callees[1]) {
+		list->callees[0] = (uint32_t)number + 1;
+		return d->callee.at[number];
+	}
 	if (list->parent != SNAP_NONE)
 		snap_damaged(c, "a node has a callee that its caller does not have");
 	else if (number >= d->t->frame_file.count)
@@ -213,42 +244,47 @@ static uint32_t decode_some_nodes(struct snap_decoder *d, struct cursor *c, uint
 	uint32_t *stack_node = t->stack_node.at + t->stack_node.count;
 	uint16_t *depths = t->node_depth.at;
 	struct level *top = d->levels.at + d->levels.count; /* behind the open list */
-	uint32_t depth_bits = d->depth_bits, loose_leaf = d->loose_leaf;
 	const uint8_t *at = c->at, *end = c->end;
-	for (; node < nodes_end && at < end; node++) {
-		struct uint_at token = uint_at(at, end);
-		if (token.at == NULL) {
-			snap_bad_number(c);
-			return node;
+	/* A row takes a byte at least: with a bound on rows the end of the bytes needs not be looked for. What is seldom
+	 * is marked as such, for a compiler that has hardly registers enough for the rest. */
+	if (nodes_end - node > end - at)
+		nodes_end = node + (uint32_t)(end - at);
+	for (; node < nodes_end; node++) {
+		uint64_t bits = *at++;
+		if (__builtin_expect(bits >= 0x80, 0)) {
+			struct uint_at token = snap_long_uint(at - 1, end);
+			if (token.at == NULL) {
+				snap_bad_number(c);
+				return node;
+			}
+			bits = token.value;
+			at = token.at;
+			if (nodes_end - node - 1 > end - at)
+				nodes_end = node + 1 + (uint32_t)(end - at);
 		}
 		struct level *list = top - 1;
-		uint64_t bits = token.value, number = list->callees[0] + (bits >> SNAP_NODE_SHIFT);
+		uint64_t number = list->callees[0] + (bits >> SNAP_NODE_SHIFT);
 		uint32_t frame;
-		if (number < list->callees[1]) {
+		if (__builtin_expect(number < list->callees[1], 1)) {
 			frame = callee[number];
 			list->callees[0] = (uint32_t)number + 1;
 		} else {
-			if (list == d->levels.at) {
-				*top++ = open_list(d, c);
-				if (c->status < 0)
-					return node;
-				node--; /* and again, with this list */
-				continue;
-			}
-			frame = root_frame(d, c, list, number, node);
+			d->levels.count = (size_t)(top - d->levels.at);
+			frame = other_frame(d, c, bits >> SNAP_NODE_SHIFT, node);
 			if (c->status < 0)
 				return node;
+			top = d->levels.at + d->levels.count;
+			list = top - 1;
 		}
-		at = token.at;
 		uint32_t depth = list->depth;
 		parents[node] = list->parent;
 		node_frames[node] = frame;
 		depths[node] = (uint16_t)depth; /* as if all new roots had depth 1; see lower_trees */
-		depth_bits |= depth;
 		/* The stacks get their lengths, and their places, when the group is complete. */
 		*stack_node = node;
 		stack_node += bits >> 2 & 1;
-		loose_leaf |= (bits & (SNAP_NODE_STACK | SNAP_NODE_CHILDREN)) == 0;
+		if (__builtin_expect((bits & (SNAP_NODE_STACK | SNAP_NODE_CHILDREN)) == 0, 0))
+			d->loose_leaf = true;
 		/* Children come next. A list that has ended needs not be kept until that below it has, which takes its
 		 * place. Without a branch, which no processor could foresee: a leaf's list is written, and not opened. */
 		top -= bits & SNAP_NODE_LAST;
@@ -259,10 +295,16 @@ static uint32_t decode_some_nodes(struct snap_decoder *d, struct cursor *c, uint
 	}
 	c->at = at;
 	d->levels.count = (size_t)(top - d->levels.at);
-	d->depth_bits = depth_bits;
-	d->loose_leaf = loose_leaf;
 	t->stack_node.count = (size_t)(stack_node - t->stack_node.at);
 	return node;
+}
+
+static bool any_zero(const uint16_t *depths, size_t count)
+{
+	uint16_t any = 0;
+	for (size_t i = 0; i < count; i++)
+		any |= (uint16_t)(depths[i] == 0);
+	return any;
 }
 
 void snap_decode_nodes(struct snap_decoder *d, struct cursor *c)
@@ -285,6 +327,10 @@ void snap_decode_nodes(struct snap_decoder *d, struct cursor *c)
 		node = decode_some_nodes(d, c, node, nodes_end - node < AT_ONCE ? nodes_end : node + AT_ONCE);
 	if (c->status == SNAP_OK && c->at < c->end)
 		snap_bad_number(c);
+	/* The first depth that has become too large for 16 bits is 65,536. */
+	size_t before = t->node_depth.count;
+	if (any_zero(t->node_depth.at + before, node - before))
+		d->depth_bits |= SNAP_DEPTH_MAX + 1;
 	t->node_parent.count = t->node_frame.count = t->node_depth.count = node;
 }
 
@@ -413,10 +459,15 @@ void snap_finish_stacks(struct snap_decoder *d, struct cursor *c)
 		memmove(nodes + first + promoted, nodes + first, listed * sizeof *nodes);
 		memcpy(nodes + first, d->promoted.at, promoted * sizeof *nodes);
 	}
+	/* Apart from each other, so that the second is one of vectors. */
+	const uint16_t *depths = t->node_depth.at;
+	uint16_t *lengths = t->stack_length.at, *totals = t->stack_total.at;
+	uint16_t limit = (uint16_t)rule_length(d, SNAP_DEPTH_MAX), known = d->rule.known ? UINT16_MAX : 0;
+	for (size_t i = first; i < end; i++)
+		totals[i] = depths[nodes[i]];
 	for (size_t i = first; i < end; i++) {
-		uint32_t depth = t->node_depth.at[nodes[i]], length = rule_length(d, depth);
-		t->stack_length.at[i] = (uint16_t)length;
-		t->stack_total.at[i] = (uint16_t)(d->rule.known ? depth : 0);
+		lengths[i] = totals[i] < limit ? totals[i] : limit;
+		totals[i] &= known;
 	}
 	t->stack_node.count = t->stack_length.count = t->stack_total.count = end;
 	/* Where all roots have depth 1 there is room for all frames of the way from them. */

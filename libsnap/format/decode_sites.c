@@ -109,17 +109,120 @@ void snap_decode_frequent(struct snap_decoder *d, struct cursor *c)
 
 /* What a row of SITT tells. */
 struct site_told {
-	uint64_t difference; /* of its size to `before`, */
-	uint64_t kept;       /* a mask: what becomes of its size for the next row, all of it or nothing, */
-	uint32_t last;        /* 1 if it is the last of its stack, */
-	uint32_t is_explicit; /* 1 if its values are told, */
-	uint64_t no_difference; /* and a mask: all ones if there is none */
+	uint64_t difference;  /* of its size to `before`, */
+	uint64_t kept;        /* a mask: all ones if the next row is of the same stack, else nothing, */
+	uint64_t is_explicit; /* and 1 if its values are told */
 };
 
 static inline struct site_told site_told_by(uint64_t token)
 {
-	return (struct site_told){token >> 2, (token & 1) - 1, token & 1, token >> 1 & 1,
-	                          0 - (uint64_t)(token >> 2 == 0)};
+	return (struct site_told){token >> 2, (token & 1) - 1, token >> 1 & 1};
+}
+
+enum { SHORT_CODES = 128 };
+
+/* The way through a SITT. */
+struct site_run {
+	const uint8_t *in, *end;
+	size_t rows, most;            /* read, and what a section has at most */
+	size_t stack_at;              /* the place in site_stacks */
+	uint64_t before;              /* the size in the row before, or 0 where a stack begins */
+	uint64_t bits;                /* those set in any size */
+	uint16_t *explicit_row;
+	uint64_t frequent;
+	struct site_told told[SHORT_CODES]; /* by code: nearly all are of one byte */
+};
+
+/* What is told by a code of several bytes, and where the next is; NULL where the number is none. */
+static __attribute__((noinline)) const uint8_t *long_code(const struct site_run *r, const uint8_t *in,
+                                                          struct site_told *told)
+{
+	struct uint_at next = uint_at(in, r->end);
+	*told = site_told_by(next.value - r->frequent); /* which there are at most 128 of */
+	return next.at;
+}
+
+/* Reads on as far as is known to stay within bytes, rows and stacks: a row takes a byte at least, and a stack at
+ * most. Sizes go to `wide`, or to `narrow` where that is NULL. False at a number that is none. */
+static inline __attribute__((always_inline)) bool run_on(struct site_run *r, const uint32_t *site_stacks,
+                                                         size_t stacks, uint32_t *stack, int32_t *narrow,
+                                                         int64_t *wide)
+{
+	const uint8_t *in = r->in;
+	uint16_t *explicit_row = r->explicit_row;
+	uint64_t before = r->before, bits = r->bits;
+	size_t row = r->rows, at = r->stack_at, most = r->most - row;
+	if (most > stacks - at)
+		most = stacks - at;
+	if (most > (size_t)(r->end - in))
+		most = (size_t)(r->end - in);
+	for (size_t end = row + most; row < end; row++) {
+		struct site_told long_told;
+		const struct site_told *told = &r->told[*in & (SHORT_CODES - 1)];
+		if (*in++ >= SHORT_CODES) {
+			in = long_code(r, in - 1, &long_told);
+			if (in == NULL)
+				return false;
+			told = &long_told;
+			if (end - row - 1 > (size_t)(r->end - in))
+				end = row + 1 + (size_t)(r->end - in);
+		}
+		uint64_t size = before + told->difference;
+		bits |= size;
+		if (wide != NULL)
+			wide[row] = (int64_t)size;
+		else
+			narrow[row] = (int32_t)size;
+		stack[row] = site_stacks[at];
+		*explicit_row = (uint16_t)row;
+		explicit_row += told->is_explicit;
+		at += 1 + told->kept;
+		before = size & told->kept;
+	}
+	r->in = in;
+	r->explicit_row = explicit_row;
+	r->before = before;
+	r->bits = bits;
+	r->rows = row;
+	r->stack_at = at;
+	return true;
+}
+
+/* Reads a whole SITT, whose first row is `begin` of the table. */
+static void run_through(struct snap_decoder *d, struct cursor *c, struct site_run *r, size_t begin)
+{
+	const struct snap_numbers *sizes = &d->t->site_size;
+	const uint32_t *stacks = d->site_stacks.at;
+	size_t count = d->site_stacks.count;
+	uint32_t *stack = d->t->site_stack.at + begin;
+	while (r->in < r->end && c->status == SNAP_OK) {
+		bool good = r->rows < r->most;
+		if (r->stack_at == count)
+			snap_damaged(c, "a site without a stack");
+		else if (good && sizes->is_wide)
+			good = run_on(r, stacks, count, stack, NULL, sizes->wide + begin);
+		else if (good)
+			good = run_on(r, stacks, count, stack, sizes->narrow + begin, NULL);
+		if (!good)
+			snap_bad_number(c);
+	}
+}
+
+/* The sum of sizes of rows [begin, end), and whether two that follow each other are the same within a stack; from
+ * `wide`, or from `narrow` where that is NULL. */
+static inline __attribute__((always_inline)) void look_at_sizes(struct snap_decoder *d, size_t begin, size_t end,
+                                                                const int32_t *narrow, const int64_t *wide)
+{
+	const uint32_t *stack = d->t->site_stack.at;
+	uint64_t sum = 0;
+	int repeated = 0;
+	for (size_t i = begin; i < end; i++)
+		sum += wide != NULL ? (uint64_t)wide[i] : (uint32_t)narrow[i];
+	for (size_t i = begin > d->first_site ? begin : begin + 1; i < end; i++)
+		repeated |= (stack[i] == stack[i - 1]) &
+		            (wide != NULL ? wide[i] == wide[i - 1] : narrow[i] == narrow[i - 1]);
+	d->sizes.sum = sum;
+	d->size_repeated = repeated != 0;
 }
 
 void snap_decode_sites(struct snap_decoder *d, struct cursor *c)
@@ -139,71 +242,33 @@ void snap_decode_sites(struct snap_decoder *d, struct cursor *c)
 	snap_vector_expect_writes(&t->site_stack, begin, begin + most);
 	snap_numbers_expect_writes(&t->site_size, begin, begin + most);
 	snap_numbers_expect_writes(&t->values[SNAP_COLUMN_BLOCKS], begin, begin + most);
-	size_t rows = 0, at = d->site_stack_at, stacks = d->site_stacks.count;
-	const uint32_t *site_stacks = d->site_stacks.at;
-	uint32_t *stack = t->site_stack.at + begin;
-	uint16_t *explicit_row = d->explicit_rows.at;
-	const uint8_t *in = c->at, *end = c->end;
-	/* Nearly all codes are of one byte. */
-	enum { SHORT_CODES = 128 };
-	uint64_t frequent = d->frequent_count;
-	struct site_told told_by_code[SHORT_CODES];
+	struct site_run start = {.in = c->at, .end = c->end, .most = most, .stack_at = d->site_stack_at,
+	                         .explicit_row = d->explicit_rows.at, .frequent = d->frequent_count};
 	for (uint64_t code = 0; code < SHORT_CODES; code++)
-		told_by_code[code] = site_told_by(code < frequent ? d->frequent[code] : code - frequent);
+		start.told[code] = site_told_by(code < start.frequent ? d->frequent[code] : code - start.frequent);
 	/* Sizes are told as differences within a stack. */
-	int64_t sizes[SNAP_VALUES_CHUNK];
-	bool same_stack = begin > d->first_site && at < stacks && stack[-1] == site_stacks[at];
-	uint64_t kept = 0 - (uint64_t)same_stack, repeated = 0;
-	uint64_t before = same_stack ? (uint64_t)snap_numbers_get(&t->site_size, begin - 1) : 0;
-	uint64_t sum = 0, bits = 0;
-	while (in < end && c->status == SNAP_OK) {
-		size_t chunk = rows, chunk_end = rows + SNAP_VALUES_CHUNK < most ? rows + SNAP_VALUES_CHUNK : most;
-		if (chunk == most)
-			snap_bad_number(c);
-		for (; rows < chunk_end && in < end; rows++) {
-			struct site_told long_told;
-			const struct site_told *told = &told_by_code[*in & (SHORT_CODES - 1)];
-			if (*in < SHORT_CODES) {
-				in++;
-			} else {
-				struct uint_at next = uint_at(in, end);
-				if (next.at == NULL) {
-					snap_bad_number(c);
-					return;
-				}
-				in = next.at;
-				long_told = site_told_by(next.value - frequent); /* which there are at most 128 of */
-				told = &long_told;
-			}
-			if (at == stacks) {
-				snap_damaged(c, "a site without a stack");
-				return;
-			}
-			uint64_t size = before + told->difference;
-			sizes[rows - chunk] = (int64_t)size;
-			repeated |= kept & told->no_difference;
-			stack[rows] = site_stacks[at];
-			*explicit_row = (uint16_t)rows;
-			explicit_row += told->is_explicit;
-			at += told->last;
-			kept = told->kept;
-			before = size & kept;
-		}
-		for (size_t i = 0; i < rows - chunk; i++) {
-			sum += (uint64_t)sizes[i];
-			bits |= (uint64_t)sizes[i];
-		}
-		if (c->status == SNAP_OK)
-			c->status = snap_numbers_append(&t->site_size, sizes, rows - chunk, &t->budget, c->err);
+	if (begin > d->first_site && start.stack_at < d->site_stacks.count &&
+	    t->site_stack.at[begin - 1] == d->site_stacks.at[start.stack_at])
+		start.before = (uint64_t)snap_numbers_get(&t->site_size, begin - 1);
+	struct site_run run = start;
+	run_through(d, c, &run, begin);
+	/* Hardly ever is a block so large: once more, with eight bytes for each size. */
+	if (c->status == SNAP_OK && !t->site_size.is_wide && run.bits > INT32_MAX) {
+		c->status = snap_numbers_widen(&t->site_size, &t->budget, c->err);
+		run = start;
+		run_through(d, c, &run, begin);
 	}
-	c->at = in;
-	d->site_stack_at = at;
-	d->rows_explicit = (size_t)(explicit_row - d->explicit_rows.at);
-	d->size_repeated = repeated != 0;
-	d->sizes = (struct sum){sum, bits};
+	c->at = run.in;
+	d->site_stack_at = run.stack_at;
+	d->rows_explicit = (size_t)(run.explicit_row - d->explicit_rows.at);
 	if (c->status < 0)
 		return;
-	t->site_stack.count = begin + rows;
+	t->site_stack.count = t->site_size.count = begin + run.rows;
+	d->sizes.bits = run.bits;
+	if (t->site_size.is_wide)
+		look_at_sizes(d, begin, begin + run.rows, NULL, t->site_size.wide);
+	else
+		look_at_sizes(d, begin, begin + run.rows, t->site_size.narrow, NULL);
 	if (t->site_domain.count > 0)
 		c->status = snap_snapshot_store_domains(t, c->err);
 }
@@ -394,14 +459,15 @@ static void set_explicit(struct snap_decoder *d, struct cursor *c, size_t first,
 		predict(&t->columns[k], sizes, count, columns, values);
 		if (d->residuals[k].count > 0) {
 			const int64_t *residuals = d->residuals[k].at + first;
-			for (size_t i = 0; i < count; i++)
+			for (size_t i = 0; i < count; i++) {
 				values[i] = (int64_t)((uint64_t)values[i] + (uint64_t)residuals[i]);
+				any[i] |= values[i]; /* what is as predicted is not 0 alone */
+			}
 		}
 		uint64_t sum = 0, bits = 0;
 		for (size_t i = 0; i < count; i++) {
 			sum += (uint64_t)values[i];
 			bits |= (uint64_t)values[i];
-			any[i] |= values[i];
 		}
 		/* Less what fill_column added. */
 		sums[k].sum += sum - sum_of_powers(sizes, count, power_of_size(t, k));

@@ -188,10 +188,17 @@ void snap_decode_frame_lines(struct snap_decoder *d, struct cursor *c)
 		return;
 	const uint32_t *files = d->files.at;
 	uint32_t *frame_file = t->frame_file.at, *frame_line = t->frame_line.at, *function = t->frame_function.at;
-	for (size_t row = 0; more_rows(c, row); row++, frame++) {
-		uint64_t token = get_uint(c);
-		line += token >> 1;
-		if (file == d->files.count || line > UINT32_MAX) {
+	const uint8_t *at = c->at, *end = c->end;
+	size_t file_count = d->files.count, frames_end = frame + rows_at_most(c);
+	for (; at < end && frame < frames_end; frame++) {
+		struct uint_at token = uint_at(at, end);
+		if (token.at == NULL) {
+			snap_bad_number(c);
+			return;
+		}
+		at = token.at;
+		line += token.value >> 1;
+		if (file == file_count || line > UINT32_MAX) {
 			snap_damaged(c, "a line out of range or without a file");
 			return;
 		}
@@ -199,9 +206,12 @@ void snap_decode_frame_lines(struct snap_decoder *d, struct cursor *c)
 		frame_line[frame] = (uint32_t)line;
 		function[frame] = SNAP_NONE;
 		/* The lines of the next file begin at 0. */
-		file += token & 1;
-		line &= (token & 1) - 1;
+		file += token.value & 1;
+		line &= (token.value & 1) - 1;
 	}
+	if (at < end)
+		snap_damaged(c, "too many rows");
+	c->at = at;
 	t->frame_file.count = t->frame_line.count = t->frame_function.count = frame;
 	d->file_at = file;
 	d->line = (uint32_t)line;
@@ -232,12 +242,12 @@ void snap_finish_frames(struct snap_decoder *d, struct cursor *c)
 	for (size_t i = 0; i < d->functions.count; i++)
 		if (d->functions.at[i] > 0)
 			t->frame_function.at[d->first_frame + i] = d->functions.at[i] - 1;
-	for (size_t i = (size_t)d->first_frame + 1; i < t->frame_file.count; i++) {
-		/* SNAP_NONE + 1 is 0: no function comes first. */
-		if (t->frame_file.at[i] == t->frame_file.at[i - 1] && t->frame_line.at[i] == t->frame_line.at[i - 1] &&
-		    t->frame_function.at[i] + 1 <= t->frame_function.at[i - 1] + 1) {
-			snap_damaged(c, "frames do not ascend");
-			return;
-		}
-	}
+	const uint32_t *file = t->frame_file.at, *line = t->frame_line.at, *function = t->frame_function.at;
+	uint32_t not_above = 0;
+	/* SNAP_NONE + 1 is 0: no function comes first. */
+	for (size_t i = (size_t)d->first_frame + 1; i < t->frame_file.count; i++)
+		not_above |= (uint32_t)(file[i] == file[i - 1]) & (uint32_t)(line[i] == line[i - 1]) &
+		             (uint32_t)(function[i] + 1 <= function[i - 1] + 1);
+	if (not_above != 0)
+		snap_damaged(c, "frames do not ascend");
 }
