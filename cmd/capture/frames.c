@@ -16,6 +16,7 @@ static const struct layout {
 	int minor;
 	bool has_objects;   /* frames are Python objects, and an instruction is a number in the code */
 	bool has_cframe;
+	bool has_c_frames;  /* between those of Python, where C calls Python */
 	uint8_t unit;       /* bytes that count as one in that number */
 	uint8_t resume;     /* the instruction a call begins with */
 	uint16_t thread_frame, cframe_frame, code, previous, instruction, owner;
@@ -33,11 +34,11 @@ static const struct layout {
 	{.minor = 11, .has_cframe = true, .resume = 151, .thread_frame = 56, .cframe_frame = 8, .code = 32,
 	 .previous = 48, .instruction = 56, .owner = 69, .first = 168, .start = 184, .file = 112, .function = 128,
 	 .type_size = 408},
-	{.minor = 12, .has_cframe = true, .resume = 151, .thread_frame = 56, .cframe_frame = 0, .code = 0,
+	{.minor = 12, .has_cframe = true, .has_c_frames = true, .resume = 151, .thread_frame = 56, .code = 0,
 	 .previous = 8, .instruction = 56, .owner = 70, .first = 176, .start = 192, .file = 112, .function = 128,
 	 .type_size = 416, .dict_watchers = 0xff},
-	{.minor = 13, .resume = 149, .thread_frame = 72, .code = 0, .previous = 8, .instruction = 56, .owner = 70,
-	 .first = 184, .start = 200, .file = 112, .function = 128},
+	{.minor = 13, .has_c_frames = true, .resume = 149, .thread_frame = 72, .code = 0, .previous = 8,
+	 .instruction = 56, .owner = 70, .first = 184, .start = 200, .file = 112, .function = 128},
 };
 
 /* The words of `_PyRuntime.debug_offsets` of 3.13. */
@@ -62,10 +63,10 @@ enum { DEPTH_CHECKED = 10000 };
 
 static struct layout layout;
 
-/* Numbers of code objects that are gone, by address: they take part in keys, so that a new object at the
- * address of an old one has keys of its own. Addresses share a number where they must; then keys of objects
- * that are still there change, which costs a look at their names and no more. */
-enum { DEATHS = 8192 };
+/* Numbers of code objects that are gone, by where they were: they take part in keys, so that a new object at the
+ * place of an old one has keys of its own. Places share a number where they must; then keys of objects that are
+ * still there change, which costs a look at their names and no more. */
+enum { DEATHS = 8192, PLACE_BITS = 8, OBJECT_SIZE = 16 };
 static uint32_t deaths[DEATHS];
 
 static inline uint64_t fold(uint64_t a, uint64_t b)
@@ -74,9 +75,9 @@ static inline uint64_t fold(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static inline uint32_t *deaths_of(uintptr_t code)
+static inline uint32_t *deaths_at(uintptr_t address)
 {
-	return &deaths[(code >> 4 ^ code >> 17) % DEATHS];
+	return &deaths[(address >> PLACE_BITS) % DEATHS];
 }
 
 /* --- reading, where it is known that there is something, and where that is to be found out --- */
@@ -146,29 +147,33 @@ static inline __attribute__((always_inline)) bool next_frame(uintptr_t *frame, s
 	return true;
 }
 
+/* An instruction that has an address lies in its code object. Places are multiplied each on its own, and are added up by
+ * what takes two cycles: else each frame waits for the one before. */
 static inline uint64_t mix_place(uint64_t key, const struct frame_place *place, bool has_objects)
 {
-	uint64_t where = has_objects ? (uintptr_t)place->code + (place->instruction << 48) : place->instruction;
-	uint64_t which = (uint64_t)*deaths_of((uintptr_t)place->code) << 32;
-	return fold(key ^ where, UINT64_C(0x9E3779B97F4A7C15) ^ which);
+	uintptr_t at = has_objects ? (uintptr_t)place->code : place->instruction;
+	uint64_t where = has_objects ? at + (place->instruction << 48) : at;
+	return key * 5 + fold(where, UINT64_C(0x9E3779B97F4A7C15) + *deaths_at(at));
 }
 
 /* Mixes in the frames behind the newest. One that has not begun, which Python does not show, is only found among them
  * while the collector runs something within such a frame; then it is mixed in as well, which tells stacks apart that
  * are the same and no more, for there is one frame above the limit in place of it. */
 static inline __attribute__((always_inline)) uint64_t mix_older(uint64_t key, uintptr_t frame, unsigned count,
-								  bool has_objects)
+								  bool has_objects, bool has_c_frames)
 {
 	const size_t code = layout.code, instruction = layout.instruction, previous = layout.previous;
 	const size_t owner = layout.owner;
 	for (; frame != 0; frame = read_pointer(frame + previous, false)) {
-		struct frame_place place = {.code = (py_object *)read_pointer(frame + code, false)};
-		if (has_objects)
-			place.instruction = (uintptr_t)(intptr_t)read_int(frame + instruction, false);
-		else if (read_byte(frame + owner, false) == OWNER_C)
+		struct frame_place place = {.code = NULL};
+		if (has_c_frames && read_byte(frame + owner, false) == OWNER_C)
 			continue;
-		else
+		if (has_objects) {
+			place.code = (py_object *)read_pointer(frame + code, false);
+			place.instruction = (uintptr_t)(intptr_t)read_int(frame + instruction, false);
+		} else {
 			place.instruction = read_pointer(frame + instruction, false);
+		}
 		key = mix_place(key, &place, has_objects);
 		if (--count == 0)
 			break;
@@ -178,13 +183,16 @@ static inline __attribute__((always_inline)) uint64_t mix_older(uint64_t key, ui
 
 uint64_t frames_key(unsigned limit)
 {
-	uint64_t key = UINT64_C(0x243F6A8885A308D3);
+	uint64_t key = 1;
 	uintptr_t frame = newest_frame(false);
 	struct frame_place place;
 	if (next_frame(&frame, &place, false)) {
 		key = mix_place(key, &place, layout.has_objects);
-		key = layout.has_objects ? mix_older(key, frame, limit, true) : mix_older(key, frame, limit, false);
+		key = layout.has_objects    ? mix_older(key, frame, limit, true, false)
+		      : layout.has_c_frames ? mix_older(key, frame, limit, false, true)
+					    : mix_older(key, frame, limit, false, false);
 	}
+	key = fold(key, UINT64_C(0x243F6A8885A308D3));
 	return key != 0 ? key : 1;
 }
 
@@ -241,7 +249,11 @@ static void (*release_code)(py_object *);
 
 static void note_death(py_object *code)
 {
-	(*deaths_of((uintptr_t)code))++;
+	uintptr_t begin = (uintptr_t)code, end = begin;
+	if (!layout.has_objects)
+		end += layout.start + 2 * read_pointer(begin + OBJECT_SIZE, false);
+	for (uintptr_t at = begin >> PLACE_BITS; at <= end >> PLACE_BITS; at++)
+		(*deaths_at(at << PLACE_BITS))++;
 	release_code(code);
 }
 

@@ -71,11 +71,10 @@ static inline void take_lock(void)
 
 /* --- sites --- */
 
-static uint64_t site_key(uint64_t stack_key, uint64_t size, uint32_t domain)
+/* Keys of stacks are mixed well; the table does the rest. */
+static inline uint64_t site_key(uint64_t stack_key, uint64_t size, uint32_t domain)
 {
-	uint64_t h = stack_key ^ (size + 1) * UINT64_C(0x9E3779B97F4A7C15) ^ (uint64_t)domain << 56;
-	h = (h ^ h >> 32) * UINT64_C(0xD6E8FEB86659FD93);
-	return h ^ h >> 32;
+	return stack_key ^ (size + 1) * UINT64_C(0x9E3779B97F4A7C15) ^ (uint64_t)domain << 56;
 }
 
 static struct site *site_at(uint32_t number)
@@ -94,7 +93,7 @@ static bool forget_dead_site(uint32_t number)
 }
 
 /* Sites that are dead stay until their room is needed, for most come to life again. */
-static uint32_t new_site(uint64_t key, uint64_t stack_key, uint64_t size, uint32_t domain)
+static __attribute__((noinline)) uint32_t new_site(uint64_t key, uint64_t stack_key, uint64_t size, uint32_t domain)
 {
 	table_make_room(&tracer.sites, key, tracer.keeps ? NULL : forget_dead_site);
 	uint32_t stack = stacks_use(stack_key);
@@ -146,11 +145,13 @@ static inline atomic_uint_least16_t *counter_of(uint64_t block)
 }
 
 /* A counter that is full stays so: then too much is looked for, and nothing is missed. */
-static void count(uint64_t block, int change)
+static inline void count(uint64_t block, int change)
 {
+	if (!tracer.samples)
+		return;
 	atomic_uint_least16_t *counter = counter_of(block);
 	uint_least16_t before = atomic_load_explicit(counter, memory_order_relaxed);
-	if (tracer.samples && before != UINT16_MAX)
+	if (before != UINT16_MAX)
 		atomic_store_explicit(counter, (uint_least16_t)(before + change), memory_order_relaxed);
 }
 
@@ -186,20 +187,31 @@ static uint32_t *site_of_block(uint64_t block)
 	return site != NULL && *site != 0 ? site : NULL;
 }
 
+/* The site that the table had for a block, or 0; -1 when there is no memory. */
+static __attribute__((noinline)) int64_t enter_in_table(uint64_t block, uint32_t site)
+{
+	uint32_t before;
+	return table_set(&tracer.blocks, block, site, &before) ? (int64_t)before : -1;
+}
+
+static inline int64_t enter_in_shadow(uint64_t block, uint32_t site)
+{
+	uint32_t before;
+	return shadow_set(&tracer.shadow, block, site, &before) ? (int64_t)before : -1;
+}
+
 /* Its site has counted it already. */
 static void enter_block(uint64_t block, uint32_t site)
 {
-	uint32_t before;
-	bool is_entered = has_shadow(block) ? shadow_set(&tracer.shadow, block, site, &before)
-					    : table_set(&tracer.blocks, block, site, &before);
-	if (!is_entered) {
+	int64_t before = has_shadow(block) ? enter_in_shadow(block, site) : enter_in_table(block, site);
+	if (before == 0) {
+		count(block, 1);
+	} else if (before < 0) {
 		tracer.lost++;
 		remove_block(site);
-	} else if (before != 0) {
-		/* The end of what was there was not seen: it came from below the hooks. */
-		remove_block(before);
 	} else {
-		count(block, 1);
+		/* The end of what was there was not seen: it came from below the hooks. */
+		remove_block((uint32_t)before);
 	}
 }
 
