@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PROGRAM_MAX = 48, VARIANTS_MAX = 1000 };
+enum { PROGRAM_MAX = 48, VARIANTS_MAX = 1 << 30, RACES_MAX = 100 };
 
 void series_name(struct series *series, const char *program, const char *start, long pid)
 {
@@ -124,22 +124,41 @@ enum snap_status series_write(struct series *series, const struct snap_snapshot 
 	return status;
 }
 
+static bool is_variant_taken(struct series *series, unsigned variant)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	series->variant = variant;
+	return path_of(series, 1, "", path) && lstat(path, &st) == 0;
+}
+
+/* Moves on to a variant that nobody has. There may be very many: the steps double, and then halve. */
+static void move_to_free_variant(struct series *series)
+{
+	unsigned taken = series->variant > 0 ? series->variant : 1, step = 1;
+	for (; taken + step < VARIANTS_MAX && is_variant_taken(series, taken + step); step *= 2)
+		taken += step;
+	for (; step > 1; step /= 2)
+		if (is_variant_taken(series, taken + step / 2))
+			taken += step / 2;
+	series->variant = taken + 1;
+}
+
 /* Gives the file that was written its name. Only the first may find that the series belongs to another. */
 static enum snap_status give_name(struct series *series, const char *from, int flags, char path[PATH_MAX],
 				  struct snap_error *err)
 {
-	do {
+	for (int races = 0;; races++) {
 		if (!path_of(series, series->last + 1, "", path))
 			return path_too_long(err);
 		if (linkat(AT_FDCWD, from, AT_FDCWD, path, flags) == 0) {
 			series->last++;
 			return SNAP_OK;
 		}
-		if (errno != EEXIST || series->last > 0)
-			break;
-		series->variant = series->variant == 0 ? 2 : series->variant + 1;
-	} while (series->variant < VARIANTS_MAX);
-	return system_error(err, "create");
+		if (errno != EEXIST || series->last > 0 || races == RACES_MAX)
+			return system_error(err, "create");
+		move_to_free_variant(series);
+	}
 }
 
 /* Size of a file, 0 if somebody else removed it, and how long ago it was written. */

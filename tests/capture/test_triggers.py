@@ -347,6 +347,25 @@ class Triggers:
         endings = sorted(re.sub(r".*Z-\d+", "", path.name) for paths in self.series().values() for path in paths)
         self.assertEqual(endings, ["-000001.snap"] * 2 + [".2-000001.snap"] * 2 + [".3-000001.snap"])
 
+    def test_a_process_has_any_number_of_series(self):
+        """As one that captures each turn of its main loop does after some weeks."""
+        self.capture("""
+            import os
+            import snapcapture
+            first = snapcapture.snapshot()
+            snapcapture.stop()
+            for number in range(2, 3001):
+                os.symlink("nowhere", first.replace("-000001.snap", ".%d-000001.snap" % number))
+            for number in range(2):
+                with snapcapture.start("snaps"):
+                    pass
+        """)
+        for link in self.folder.glob("snaps/*.snap"):
+            if link.is_symlink():
+                link.unlink()
+        endings = sorted(re.sub(r".*Z-\d+", "", path.name) for paths in self.series().values() for path in paths)
+        self.assertEqual(endings, ["-000001.snap", "-000002.snap", ".3001-000001.snap", ".3002-000001.snap"])
+
     def test_from_code(self):
         (self.folder / "own").mkdir()
         program = self.write("""
