@@ -16,7 +16,7 @@ static const struct layout {
 	int minor;
 	bool has_objects;   /* frames are Python objects, and an instruction is a number in the code */
 	bool has_cframe;
-	bool has_c_frames;  /* between those of Python, where C calls Python */
+	bool has_hidden_frames; /* where C calls Python, and where a call makes an object before it runs __init__ */
 	uint8_t unit;       /* bytes that count as one in that number */
 	uint8_t resume;     /* the instruction a call begins with */
 	uint16_t thread_frame, cframe_frame, code, previous, instruction, owner;
@@ -34,10 +34,10 @@ static const struct layout {
 	{.minor = 11, .has_cframe = true, .resume = 151, .thread_frame = 56, .cframe_frame = 8, .code = 32,
 	 .previous = 48, .instruction = 56, .owner = 69, .first = 168, .start = 184, .file = 112, .function = 128,
 	 .type_size = 408},
-	{.minor = 12, .has_cframe = true, .has_c_frames = true, .resume = 151, .thread_frame = 56, .code = 0,
+	{.minor = 12, .has_cframe = true, .has_hidden_frames = true, .resume = 151, .thread_frame = 56, .code = 0,
 	 .previous = 8, .instruction = 56, .owner = 70, .first = 176, .start = 192, .file = 112, .function = 128,
 	 .type_size = 416, .dict_watchers = 0xff},
-	{.minor = 13, .has_c_frames = true, .resume = 149, .thread_frame = 72, .code = 0, .previous = 8,
+	{.minor = 13, .has_hidden_frames = true, .resume = 149, .thread_frame = 72, .code = 0, .previous = 8,
 	 .instruction = 56, .owner = 70, .first = 184, .start = 200, .file = 112, .function = 128},
 };
 
@@ -148,26 +148,24 @@ static inline __attribute__((always_inline)) bool next_frame(uintptr_t *frame, s
 }
 
 /* An instruction that has an address lies in its code object. Places are multiplied each on its own, and are added up by
- * what takes two cycles: else each frame waits for the one before. */
+ * what takes two cycles: else each frame would wait for the one before. */
 static inline uint64_t mix_place(uint64_t key, const struct frame_place *place, bool has_objects)
 {
 	uintptr_t at = has_objects ? (uintptr_t)place->code : place->instruction;
-	uint64_t where = has_objects ? at + (place->instruction << 48) : at;
-	return key * 5 + fold(where, UINT64_C(0x9E3779B97F4A7C15) + *deaths_at(at));
+	uint64_t where = has_objects ? at ^ place->instruction * UINT64_C(0xD6E8FEB86659FD93) : at;
+	/* Addresses are small; with that, no bit of the product is the same for all of them. */
+	return key * 5 + fold(where ^ UINT64_C(0x452821E638D01377), UINT64_C(0x9E3779B97F4A7C15) + *deaths_at(at));
 }
 
-/* Mixes in the frames behind the newest. One that has not begun, which Python does not show, is only found among them
- * while the collector runs something within such a frame; then it is mixed in as well, which tells stacks apart that
- * are the same and no more, for there is one frame above the limit in place of it. */
+/* Mixes in the frames behind the newest, where all are Python's. One that has not begun, which Python does not show, is
+ * only found among them while the collector runs something within such a frame; then it is mixed in as well, which tells
+ * stacks apart that are the same and no more, for there is one frame above the limit in place of it. */
 static inline __attribute__((always_inline)) uint64_t mix_older(uint64_t key, uintptr_t frame, unsigned count,
-								  bool has_objects, bool has_c_frames)
+								  bool has_objects)
 {
 	const size_t code = layout.code, instruction = layout.instruction, previous = layout.previous;
-	const size_t owner = layout.owner;
 	for (; frame != 0; frame = read_pointer(frame + previous, false)) {
 		struct frame_place place = {.code = NULL};
-		if (has_c_frames && read_byte(frame + owner, false) == OWNER_C)
-			continue;
 		if (has_objects) {
 			place.code = (py_object *)read_pointer(frame + code, false);
 			place.instruction = (uintptr_t)(intptr_t)read_int(frame + instruction, false);
@@ -181,6 +179,15 @@ static inline __attribute__((always_inline)) uint64_t mix_older(uint64_t key, ui
 	return key;
 }
 
+/* Where there are frames between them that Python does not show. */
+static inline uint64_t mix_older_shown(uint64_t key, uintptr_t frame, unsigned count)
+{
+	struct frame_place place;
+	for (; count > 0 && next_frame(&frame, &place, false); count--)
+		key = mix_place(key, &place, false);
+	return key;
+}
+
 uint64_t frames_key(unsigned limit)
 {
 	uint64_t key = 1;
@@ -188,9 +195,9 @@ uint64_t frames_key(unsigned limit)
 	struct frame_place place;
 	if (next_frame(&frame, &place, false)) {
 		key = mix_place(key, &place, layout.has_objects);
-		key = layout.has_objects    ? mix_older(key, frame, limit, true, false)
-		      : layout.has_c_frames ? mix_older(key, frame, limit, false, true)
-					    : mix_older(key, frame, limit, false, false);
+		key = layout.has_hidden_frames ? mix_older_shown(key, frame, limit)
+		      : layout.has_objects     ? mix_older(key, frame, limit, true)
+					       : mix_older(key, frame, limit, false);
 	}
 	key = fold(key, UINT64_C(0x243F6A8885A308D3));
 	return key != 0 ? key : 1;

@@ -351,6 +351,35 @@ class Traced(Reading):
         self.assertEqual(sorted(found, key=lambda row: row[1]), expected)
         self.check(self.meta(path))
 
+    def test_objects_that_make_objects(self):
+        """Each call of a class may have a frame of its own, which Python does not show: it takes no other's place."""
+        self.capture("""
+            kept = []
+            class C:
+                def __init__(self):
+                    kept.append(bytes(5000))
+            class B:
+                def __init__(self):
+                    C()
+            class A:
+                def __init__(self):
+                    B()
+            def one():
+                A()
+            def two():
+                A()
+            for _ in range(1000):
+                one()
+            for _ in range(1000):
+                two()
+        """, options=("-t", "4"))
+        path, = self.only_series()
+        found = collections.Counter()
+        for frames, _, _, size, values in self.read(path).rows():
+            if 5000 < size < 5100:
+                found[tuple(line for _, line, _ in frames)] += values[0]
+        self.assertEqual(found, {(5, 8, 11, 13): 1000, (5, 8, 11, 15): 1000})
+
     def test_sites_that_are_dead_go(self):
         """Memory follows what lives."""
         program = """
