@@ -34,9 +34,9 @@ static const struct layout {
 	{.minor = 11, .has_cframe = true, .resume = 151, .thread_frame = 56, .cframe_frame = 8, .code = 32,
 	 .previous = 48, .instruction = 56, .owner = 69, .first = 168, .start = 184, .file = 112, .function = 128,
 	 .type_size = 408},
-	{.minor = 12, .has_cframe = true, .has_hidden_frames = true, .resume = 151, .thread_frame = 56, .code = 0,
-	 .previous = 8, .instruction = 56, .owner = 70, .first = 176, .start = 192, .file = 112, .function = 128,
-	 .type_size = 416, .dict_watchers = 0xff},
+	{.minor = 12, .has_cframe = true, .has_hidden_frames = true, .resume = 151, .thread_frame = 56,
+	 .cframe_frame = 0, .code = 0, .previous = 8, .instruction = 56, .owner = 70, .first = 176, .start = 192,
+	 .file = 112, .function = 128, .type_size = 416, .dict_watchers = 0xff},
 	{.minor = 13, .has_hidden_frames = true, .resume = 149, .thread_frame = 72, .code = 0, .previous = 8,
 	 .instruction = 56, .owner = 70, .first = 184, .start = 200, .file = 112, .function = 128},
 };

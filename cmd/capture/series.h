@@ -1,6 +1,7 @@
 /* The files of one process: PROGRAM-START-PID-000001.snap and so on in one folder, sorted by name as by
- * time; PROGRAM-START-PID.2-000001.snap and so on if these are there, as after an exec. A file appears under its name when it is whole and on the disk, with mode 0600, and never takes
- * the place of another. */
+ * time; PROGRAM-START-PID.2-000001.snap and so on if these are there, as after an exec or for another
+ * capture. A file appears under its name when it is whole and on the disk, with mode 0600, and never takes the place of
+ * another. */
 #ifndef CMD_CAPTURE_SERIES_H
 #define CMD_CAPTURE_SERIES_H
 

@@ -323,7 +323,8 @@ enum snap_status snap_decoder_begin(struct snap_decoder *d, const struct snap_me
 	d->member_is_whole = false;
 	d->lengths.count = d->suffixes.count = d->files.count = d->functions.count = d->callers.count = 0;
 	d->first_callees.count = d->further_callees.count = d->attach.count = d->levels.count = 0;
-	d->roots.count = d->depth_bits = 0;
+	d->roots.count = 0;
+	d->too_deep = false;
 	d->root_depths.count = d->promoted.count = d->extra.count = 0;
 	d->changed.count = d->changes.count = d->site_stacks.count = 0;
 	d->suffix_bytes = 0;

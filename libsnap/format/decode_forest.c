@@ -329,8 +329,7 @@ void snap_decode_nodes(struct snap_decoder *d, struct cursor *c)
 		snap_bad_number(c);
 	/* The first depth that has become too large for 16 bits is 65,536. */
 	size_t before = t->node_depth.count;
-	if (any_zero(t->node_depth.at + before, node - before))
-		d->depth_bits |= SNAP_DEPTH_MAX + 1;
+	d->too_deep |= any_zero(t->node_depth.at + before, node - before);
 	t->node_parent.count = t->node_frame.count = t->node_depth.count = node;
 }
 
@@ -361,7 +360,7 @@ static void lower_trees(struct snap_decoder *d, struct cursor *c)
 		/* Up to the next root, or to what hangs below an old node. */
 		do {
 			uint32_t depth = depths[i] + below;
-			d->depth_bits |= depth;
+			d->too_deep |= depth > SNAP_DEPTH_MAX;
 			depths[i] = (uint16_t)depth;
 		} while (++i < nodes && parents[i] != SNAP_NONE && parents[i] >= d->first_node);
 		d->deep_roots |= below > 0;
@@ -382,7 +381,7 @@ void snap_finish_nodes(struct snap_decoder *d, struct cursor *c)
 	for (size_t k = 1; k < d->roots.count && d->root_depths.count == 0; k++)
 		if (d->t->node_frame.at[d->roots.at[k]] == d->t->node_frame.at[d->roots.at[k - 1]])
 			snap_damaged(c, "the depth of a root is missing");
-	if (d->depth_bits > SNAP_DEPTH_MAX)
+	if (d->too_deep)
 		snap_damaged(c, "a node lies too deep");
 }
 

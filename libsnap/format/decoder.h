@@ -58,7 +58,7 @@ struct snap_decoder {
 	size_t attach_at;
 	struct levels levels;         /* NODE: the list that is being read, behind those that go on after it, all of them
 	                                 behind one that has no callees and never ends */
-	uint32_t depth_bits;          /* those set in any depth of a new node */
+	bool too_deep;                /* a new node's depth does not fit in 16 bits */
 	struct snap_u32s roots;       /* new ones */
 	struct snap_u32s root_depths; /* RDEP: as told */
 	struct snap_u32s promoted;    /* STKD */
