@@ -385,6 +385,7 @@ static void begin_to_watch(void)
 
 static void *run(void *argument)
 {
+	gate_leave(GATE_MEMORY);
 	struct own_thread own = {.number = (unsigned)(uintptr_t)argument};
 	atomic_store(&agent.thread_id, (int)syscall(SYS_gettid));
 	while (is_wanted(&own)) {
@@ -419,7 +420,7 @@ static bool start_threads(void)
 	/* Signals are the program's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	agent.has_thread = pthread_create(&agent.thread, NULL, run, (void *)(uintptr_t)number) == 0;
+	agent.has_thread = gate_start_thread(&agent.thread, run, (void *)(uintptr_t)number);
 	if (agent.has_thread)
 		(void)listener_start(wake_thread, agent.in_child ? CHILD_WAIT_MS : 0);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

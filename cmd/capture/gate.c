@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "gate.h"
 
-#include <pthread.h>
 #include <time.h>
 
 static struct {
@@ -60,6 +59,17 @@ static void one_less(enum gate which, unsigned *count)
 void gate_leave(enum gate which)
 {
 	one_less(which, &gates[which].inside);
+}
+
+bool gate_start_thread(pthread_t *thread, void *(*routine)(void *), void *argument)
+{
+	pthread_mutex_lock(&gates[GATE_MEMORY].lock);
+	gates[GATE_MEMORY].inside++;
+	pthread_mutex_unlock(&gates[GATE_MEMORY].lock);
+	bool has_begun = pthread_create(thread, NULL, routine, argument) == 0;
+	if (!has_begun)
+		gate_leave(GATE_MEMORY);
+	return has_begun;
 }
 
 bool gate_close(enum gate which)

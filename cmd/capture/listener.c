@@ -175,6 +175,7 @@ static void accept_request(void)
 
 static void *listen_for_requests(void *nothing)
 {
+	gate_leave(GATE_MEMORY);
 	atomic_store(&listener.thread_id, (int)syscall(SYS_gettid));
 	part_descriptors();
 	(void)wait_for(-1, listener.delay_ms);
@@ -201,7 +202,7 @@ bool listener_start(void (*notice)(void), unsigned delay_ms)
 	atomic_store(&listener.ends, false);
 	atomic_store(&listener.has_ended, false);
 	atomic_store(&listener.stage, STAGE_NONE);
-	atomic_store(&listener.runs, pthread_create(&listener.thread, NULL, listen_for_requests, NULL) == 0);
+	atomic_store(&listener.runs, gate_start_thread(&listener.thread, listen_for_requests, NULL));
 	return listener_runs();
 }
 

@@ -4,8 +4,10 @@
  *   SLOW_WRITE_MS=N   the first write of a thread that is not the main one to a file without a name takes
  *                     so long; the file "writing" is made when it begins
  *   SLOW_FREE_MS=N    the first free() of that thread after it has the lock for so long
+ *   SLOW_START_MS=N   every thread has the lock for so long before it begins, as with a sanitizer
  *   SLOW_FSYNC_MS=N   fsync takes so long; "syncing" is made when it begins */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -21,7 +23,7 @@ void *__libc_realloc(void *block, size_t size);
 void __libc_free(void *block);
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static long write_ms, free_ms, fsync_ms;
+static long write_ms, free_ms, start_ms, fsync_ms;
 static pid_t first_process;
 static _Thread_local bool has_written, has_freed;
 
@@ -36,6 +38,7 @@ __attribute__((constructor)) static void read_environment(void)
 	first_process = getpid();
 	write_ms = number("SLOW_WRITE_MS");
 	free_ms = number("SLOW_FREE_MS");
+	start_ms = number("SLOW_START_MS");
 	fsync_ms = number("SLOW_FSYNC_MS");
 }
 
@@ -53,7 +56,7 @@ static void take_time(long ms)
 /* The other threads of the parent would only wait for the lock, and fork when they have had it. */
 static bool uses_lock(void)
 {
-	return free_ms > 0 && (has_written || getpid() != first_process);
+	return (free_ms > 0 || start_ms > 0) && (has_written || getpid() != first_process);
 }
 
 static void enter(void)
@@ -109,6 +112,31 @@ void free(void *block)
 	}
 	__libc_free(block);
 	leave();
+}
+
+struct start {
+	void *(*routine)(void *);
+	void *argument;
+};
+
+static void *start_slowly(void *argument)
+{
+	struct start start = *(struct start *)argument;
+	__libc_free(argument);
+	pthread_mutex_lock(&lock);
+	take_time(start_ms);
+	pthread_mutex_unlock(&lock);
+	return start.routine(start.argument);
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*routine)(void *), void *argument)
+{
+	int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = dlsym(RTLD_NEXT, "pthread_create");
+	if (start_ms == 0)
+		return create(thread, attributes, routine, argument);
+	struct start *start = __libc_malloc(sizeof *start);
+	*start = (struct start){routine, argument};
+	return create(thread, attributes, start_slowly, start);
 }
 
 int fsync(int fd)

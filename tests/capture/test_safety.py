@@ -234,6 +234,28 @@ class Safety:
             os._exit(0)
         """, FORK=fork, SLOW_WRITE_MS="500", SLOW_FREE_MS="1000")
 
+    def test_fork_while_a_thread_begins_with_such_an_allocator(self):
+        """Of the capture's own threads, right after the program's start and in a child that forks in turn."""
+        for fork in ("os.fork", "ctypes.CDLL(None).fork", "ctypes.PyDLL(None).fork"):
+            with self.subTest(fork=fork):
+                self.capture_with_slow_libc("""
+                    import ctypes, os, time, warnings
+                    FORK = eval(os.environ["FORK"])
+                    warnings.simplefilter("ignore")
+                    for generation in range(2):
+                        pid = FORK()
+                        if pid:
+                            break
+                        kept = bytearray(100000)
+                    end = time.monotonic() + 10
+                    while pid and os.waitpid(pid, os.WNOHANG) == (0, 0):
+                        if time.monotonic() > end:
+                            os.kill(pid, 9)
+                            os._exit(3)
+                        time.sleep(0.01)
+                    os._exit(0)
+                """, FORK=fork, SLOW_START_MS="300")
+
     def test_programs_run_while_a_thread_allocates(self):
         """Nothing is allocated between fork and exec; and no thread of ours runs there, with preexec_fn or without."""
         program = """
