@@ -39,7 +39,6 @@ enum {
 static struct agent {
 	struct agent_options options;
 	bool runs, has_hooks, has_system_hooks;
-	bool has_tracers_hooks; /* set before ours, so that at a fork it locks itself behind us */
 	bool forked;       /* set by the system's hook at fork; Python's may not come */
 	bool python_forks; /* … but will, for the one before it has come */
 	atomic_uintptr_t execs; /* the thread that forks for a program to be run; 0 = none */
@@ -478,8 +477,7 @@ static void note_exec(void)
 static void before_system_fork(void)
 {
 	bool is_clear = gate_close(GATE_PYTHON);
-	/* A tracer that has locked itself lets nobody allocate, nor our thread go on. */
-	bool waits = !agent.python_forks && (agent.has_tracers_hooks || !recorder_has_tracer()) && !py.is_finalizing();
+	bool waits = !agent.python_forks && !py.is_finalizing();
 	bool has_gil = waits && python_has_gil();
 	if (has_gil)
 		note_exec();
@@ -618,13 +616,13 @@ static bool register_hooks(py_object *module)
 	return registered;
 }
 
-/* Behind those of the tracer. */
+/* The tracer's come first, for they are called last before a fork: a tracer that has locked itself lets nobody
+ * allocate, nor our thread go on. */
 static bool register_system_hooks(void)
 {
-	if (agent.has_system_hooks)
-		return true;
-	agent.has_tracers_hooks = recorder_has_tracer();
-	agent.has_system_hooks = pthread_atfork(before_system_fork, after_system_fork_in_parent, in_forked_child) == 0;
+	if (!agent.has_system_hooks)
+		agent.has_system_hooks = tracer_follow_forks() &&
+					 pthread_atfork(before_system_fork, after_system_fork_in_parent, in_forked_child) == 0;
 	return agent.has_system_hooks;
 }
 
@@ -655,8 +653,12 @@ static void begin(py_object *module, const struct agent_options *options, const 
 		*why = "the hooks at exit and fork cannot be set";
 	else if (options->signal != 0 && !signals_follow(options->signal, notice_signal))
 		*why = "the signal cannot be listened to";
-	else if (recorder_start(&options->recorder, &warning, why) && !(register_system_hooks() && start_threads()))
-		*why = "no thread can be started, or no hook at fork be set";
+	else if (!register_system_hooks())
+		*why = "the hooks at fork cannot be set";
+	else if (recorder_start(&options->recorder, &warning, why) && !start_threads()) {
+		recorder_stop();
+		*why = "no thread can be started";
+	}
 	if (warning != NULL)
 		tell(warning);
 	snapshot_find_roots(&agent.roots);

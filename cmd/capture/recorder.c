@@ -184,11 +184,6 @@ bool recorder_start(const struct recorder_options *options, const char **warning
 	return started;
 }
 
-bool recorder_has_tracer(void)
-{
-	return recording.mode != RECORDER_TRACEMALLOC;
-}
-
 void recorder_stop(void)
 {
 	if (recording.mode != RECORDER_TRACEMALLOC)

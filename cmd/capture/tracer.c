@@ -35,6 +35,7 @@ enum {
 static struct {
 	atomic_bool on;
 	bool samples;
+	bool follows_forks;
 	unsigned frames;
 	struct lock lock;
 	uint32_t era; /* tells captures apart */
@@ -46,7 +47,6 @@ static struct {
 	uint64_t in_hand; /* blocks that are between two addresses */
 	bool keeps;       /* a copy is in use: nothing is forgotten */
 	unsigned domains[DOMAINS_MAX], domain_count;
-	bool has_fork_handlers;
 	int (*other_reference_tracer)(py_object *, int, void *);
 	void *other_reference_data;
 } tracer;
@@ -683,6 +683,13 @@ static void after_fork_in_child(void)
 	lock_release(&tracer.lock);
 }
 
+bool tracer_follow_forks(void)
+{
+	if (!tracer.follows_forks)
+		tracer.follows_forks = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
+	return tracer.follows_forks;
+}
+
 static void set_counters(uint_least16_t value)
 {
 	for (size_t i = 0; i < COUNTERS; i++)
@@ -708,12 +715,6 @@ bool tracer_start(const struct tracer_options *options, const char **why)
 {
 	if (!frames_learn(why))
 		return false;
-	if (!tracer.has_fork_handlers) {
-		*why = "the hooks at fork cannot be set";
-		if (pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) != 0)
-			return false;
-		tracer.has_fork_handlers = true;
-	}
 	bool samples = options->period > 0;
 	take_lock();
 	forget_all();

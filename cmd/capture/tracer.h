@@ -15,6 +15,10 @@ struct tracer_options {
 	uint64_t seed;    /* of the samples; 0 = one from the system */
 };
 
+/* Before all else, so that what is known is whole in the child of a fork, which waits for nobody's lock. False if
+ * the system has no memory for that. A second time does nothing. */
+bool tracer_follow_forks(void);
+
 /* Begins to trace, with nothing known. False with a sentence in *why; the program is as it was then. With
  * the GIL, called from Python code. */
 bool tracer_start(const struct tracer_options *options, const char **why);

@@ -5,9 +5,11 @@
  *                     so long; the file "writing" is made when it begins
  *   SLOW_FREE_MS=N    the first free() of that thread after it has the lock for so long
  *   SLOW_START_MS=N   every thread has the lock for so long before it begins, as with a sanitizer
+ *   NO_THREADS=1      no thread can be begun
  *   SLOW_FSYNC_MS=N   fsync takes so long; "syncing" is made when it begins */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -23,7 +25,7 @@ void *__libc_realloc(void *block, size_t size);
 void __libc_free(void *block);
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static long write_ms, free_ms, start_ms, fsync_ms;
+static long write_ms, free_ms, start_ms, fsync_ms, no_threads;
 static pid_t first_process;
 static _Thread_local bool has_written, has_freed;
 
@@ -40,6 +42,7 @@ __attribute__((constructor)) static void read_environment(void)
 	free_ms = number("SLOW_FREE_MS");
 	start_ms = number("SLOW_START_MS");
 	fsync_ms = number("SLOW_FSYNC_MS");
+	no_threads = number("NO_THREADS");
 }
 
 static bool is_main(void)
@@ -132,6 +135,8 @@ static void *start_slowly(void *argument)
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*routine)(void *), void *argument)
 {
 	int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = dlsym(RTLD_NEXT, "pthread_create");
+	if (no_threads)
+		return EAGAIN;
 	if (start_ms == 0)
 		return create(thread, attributes, routine, argument);
 	struct start *start = __libc_malloc(sizeof *start);

@@ -11,7 +11,7 @@ import sys
 import time
 import unittest
 
-from capturing import BIN, SANITIZED, CaptureCase, for_each_python
+from capturing import AGENT, BIN, SANITIZED, CaptureCase, for_each_python
 
 KILLS = 6 if SANITIZED else 15
 SLOW_LIBC = BIN.parent / "tests/slow_libc.so"
@@ -235,13 +235,19 @@ class Safety:
         """, FORK=fork, SLOW_WRITE_MS="500", SLOW_FREE_MS="1000")
 
     def test_fork_while_a_thread_begins_with_such_an_allocator(self):
-        """Of the capture's own threads, right after the program's start and in a child that forks in turn."""
-        for fork in ("os.fork", "ctypes.CDLL(None).fork", "ctypes.PyDLL(None).fork"):
-            with self.subTest(fork=fork):
+        """Of the capture's own threads, right after the program's start and in a child that forks in turn; also
+        where tracemalloc was what recorded first."""
+        for fork, first in (("os.fork", ""), ("ctypes.CDLL(None).fork", ""), ("ctypes.PyDLL(None).fork", ""),
+                            ("ctypes.CDLL(None).fork", "tracemalloc")):
+            with self.subTest(fork=fork, first=first):
                 self.capture_with_slow_libc("""
-                    import ctypes, os, time, warnings
+                    import ctypes, os, snapcapture, time, warnings
                     FORK = eval(os.environ["FORK"])
                     warnings.simplefilter("ignore")
+                    if os.environ["FIRST"]:
+                        snapcapture.stop()
+                        os.mkdir("own")
+                        snapcapture.start("own", mode="exact")
                     for generation in range(2):
                         pid = FORK()
                         if pid:
@@ -254,7 +260,33 @@ class Safety:
                             os._exit(3)
                         time.sleep(0.01)
                     os._exit(0)
-                """, FORK=fork, SLOW_START_MS="300")
+                """, FORK=fork, FIRST=first, SLOW_START_MS="300", options=["--mode", first or "exact"])
+
+    def test_where_no_thread_can_be_begun(self):
+        """The program is told, and left without hooks."""
+        if SANITIZED:
+            print(f"not run: {self.id()}: the sanitizer has an allocator of its own")
+            return
+        os.mkdir(self.folder / "own")
+        self.write("""
+            import ctypes, snapcapture
+            def allocators():
+                found = [(ctypes.c_void_p * 5)() for domain in range(3)]
+                for domain, allocator in enumerate(found):
+                    ctypes.pythonapi.PyMem_GetAllocator(domain, allocator)
+                return [list(allocator) for allocator in found]
+            before = allocators()
+            for mode in ("exact", "sampled"):
+                try:
+                    snapcapture.start("own", mode=mode)
+                except RuntimeError as error:
+                    print(error)
+                assert allocators() == before
+        """)
+        said = "no thread can be started"
+        self.expect(self.python, "-B", "program.py", out=f"{said}\n{said}\n", err="",
+                    env={**self.clean, "LD_PRELOAD": str(SLOW_LIBC), "NO_THREADS": "1", "PYTHONPATH": str(AGENT)})
+        self.assertEqual(os.listdir(self.folder / "own"), [])
 
     def test_programs_run_while_a_thread_allocates(self):
         """Nothing is allocated between fork and exec; and no thread of ours runs there, with preexec_fn or without."""
