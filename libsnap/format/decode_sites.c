@@ -216,11 +216,16 @@ static inline __attribute__((always_inline)) void look_at_sizes(struct snap_deco
 	const uint32_t *stack = d->t->site_stack.at;
 	uint64_t sum = 0;
 	int repeated = 0;
-	for (size_t i = begin; i < end; i++)
+	size_t i = begin;
+	if (i == d->first_site && i < end) {
+		sum = wide != NULL ? (uint64_t)wide[i] : (uint32_t)narrow[i];
+		i++;
+	}
+	for (; i < end; i++) {
 		sum += wide != NULL ? (uint64_t)wide[i] : (uint32_t)narrow[i];
-	for (size_t i = begin > d->first_site ? begin : begin + 1; i < end; i++)
 		repeated |= (stack[i] == stack[i - 1]) &
 		            (wide != NULL ? wide[i] == wide[i - 1] : narrow[i] == narrow[i - 1]);
+	}
 	d->sizes.sum = sum;
 	d->size_repeated = repeated != 0;
 }
