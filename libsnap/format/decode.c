@@ -180,6 +180,27 @@ static void finish_group(struct snap_decoder *d, enum group group, struct cursor
 	}
 }
 
+/* What stands before a section is whole when that begins. */
+static void finish_before(struct snap_decoder *d, const struct rule *rule, struct cursor *c)
+{
+	if (rule->tag == SNAP_TAG_CHGI)
+		snap_finish_changes(d, c);
+	else if (rule->tag == SNAP_TAG_SITT)
+		snap_finish_rows(d, c);
+	for (; d->group < rule->group && c->status == SNAP_OK; d->group++)
+		finish_group(d, d->group, c);
+}
+
+void snap_decoder_cut(struct snap_decoder *d, const struct snap_section *section)
+{
+	const struct rule *rule = find_rule(section->tag);
+	struct snap_error ignored;
+	struct cursor c = {.section = section, .err = &ignored, .status = SNAP_OK};
+	/* Without sites the rest is of no use. */
+	if (rule != NULL && rule->group >= SITES && fits(d, rule, section))
+		finish_before(d, rule, &c);
+}
+
 enum snap_status snap_decoder_section(struct snap_decoder *d, const struct snap_section *section,
                                       struct snap_error *err)
 {
@@ -197,14 +218,8 @@ enum snap_status snap_decoder_section(struct snap_decoder *d, const struct snap_
 		snap_damaged(&c, "it may not stand here");
 	else if (section->size == 0)
 		snap_damaged(&c, "it is empty");
-	if (c.status == SNAP_OK && (rule->tag == SNAP_TAG_CHGI || rule->tag == SNAP_TAG_SITT)) {
-		if (rule->tag == SNAP_TAG_CHGI)
-			snap_finish_changes(d, &c);
-		else
-			snap_finish_rows(d, &c);
-	}
-	for (; d->group < rule->group && c.status == SNAP_OK; d->group++)
-		finish_group(d, d->group, &c);
+	if (c.status == SNAP_OK)
+		finish_before(d, rule, &c);
 	if (c.status == SNAP_OK)
 		rule->decode(d, &c);
 	if (c.status == SNAP_OK && c.at != c.end)

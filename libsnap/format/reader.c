@@ -117,6 +117,8 @@ static enum snap_status read_member(struct snap_reader *r, struct snap_error *er
 		if (status == SNAP_OK) {
 			count_section(r, &section);
 			status = snap_decoder_section(r->decoder, &section, err);
+		} else if (r->options.salvage) {
+			snap_decoder_cut(r->decoder, &section);
 		}
 	}
 	/* A limit is met in a table, which knows no offset. */

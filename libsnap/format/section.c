@@ -184,6 +184,7 @@ enum snap_status snap_sections_next(struct snap_sections *r, struct snap_section
 {
 	uint8_t header[SNAP_SECTION_HEADER_SIZE];
 	s->offset = snap_input_offset(r->in);
+	s->tag = 0;
 	enum snap_status status = read_all(r, header, sizeof header, "a snapshot", err);
 	if (status < 0)
 		return status;

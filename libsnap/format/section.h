@@ -15,7 +15,7 @@ struct snap_member_header {
 
 struct snap_section {
 	uint64_t offset; /* of the section's header */
-	uint32_t tag;
+	uint32_t tag;    /* 0 while the header is not known */
 	uint32_t index;
 	bool must;
 	uint8_t codec;

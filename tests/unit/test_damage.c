@@ -317,13 +317,19 @@ TEST(salvage_of_many_sites)
 		CHECK_INT(sites, group * 65536);
 		CHECK(group == 0 || sites > before);
 		before = sites;
-		/* Within its first section nothing is known to have begun. */
-		size_t within = check_salvage(&s, s.p.bytes, at + 30, 0);
-		CHECK_INT(within, group == 0 ? 0 : (group - 1) * 65536);
+		/* Where it is known to have begun, that before it is whole. */
+		CHECK_INT(check_salvage(&s, s.p.bytes, at + PACKED_SECTION, 0), group * 65536);
+		CHECK_INT(check_salvage(&s, s.p.bytes, at + PACKED_SECTION - 1, 0), group == 0 ? 0 : (group - 1) * 65536);
+		/* With values that are wrong it is not whole itself. */
+		s.p.bytes[at + PACKED_SECTION] ^= 1;
+		CHECK_INT(check_salvage(&s, s.p.bytes, s.p.size, 0), group * 65536);
+		s.p.bytes[at + PACKED_SECTION] ^= 1;
 	}
-	/* All is there but END. */
+	/* All is there but END, or but some of it. */
 	size_t end = packed_find(s.p.bytes, s.p.size, "END ", 0);
 	CHECK(check_salvage(&s, s.p.bytes, end, 0) < s.bags[0].count);
+	CHECK_INT(check_salvage(&s, s.p.bytes, end + PACKED_SECTION, 0), s.bags[0].count);
+	CHECK_INT(check_salvage(&s, s.p.bytes, s.p.size - 1, 0), s.bags[0].count);
 	/* END is there and wrong. */
 	s.p.bytes[end + PACKED_SECTION + 8] ^= 1;
 	packed_repair(s.p.bytes, s.p.size);
