@@ -58,10 +58,14 @@ static bool apply_setting(struct snap_meta *meta, const char *setting)
 		size = SNAP_META_KEY_MAX + 1; /* the library says what is wrong */
 	memcpy(key, setting, size);
 	key[size] = '\0';
-	if (snap_meta_set_text(meta, key, strchr(setting, '=') + 1, &err) == SNAP_OK)
-		return true;
-	message_error(NULL, &err);
-	return false;
+	if (snap_meta_set_text(meta, key, strchr(setting, '=') + 1, &err) < 0) {
+		message_error(NULL, &err);
+		return false;
+	}
+	/* It is not the time of the file any more. */
+	if (strcmp(key, "time") == 0)
+		snap_meta_remove(meta, "time_source");
+	return true;
 }
 
 static bool put(struct concatenation *cat, struct snap_snapshot *snapshot)

@@ -99,6 +99,7 @@ static enum tool_exit judge(const struct options *options, struct snap_snapshot 
 		return TOOL_DONE;
 	if (!growth_of(diff, &growth))
 		return TOOL_FAILED;
+	operand_warn_if_partial(NULL, diff);
 	if (growth <= options->limit)
 		return TOOL_DONE;
 	char grown[NUMBER_SIZE], limit[NUMBER_SIZE];

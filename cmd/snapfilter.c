@@ -45,7 +45,8 @@ struct filtering {
 	char **texts; /* behind the prefixes */
 	size_t text_count;
 
-	char *key; /* of --redact, else NULL */
+	const char *key_file; /* of --redact, else NULL, */
+	char *key;            /* and what is in it */
 	size_t key_size;
 	bool redact_all;
 };
@@ -228,6 +229,7 @@ static void take_option(struct filtering *f, int option, const char *argument)
 		break;
 	case OPTION_REDACT:
 		free(f->key);
+		f->key_file = argument;
 		f->key = file_text_read(argument, &f->key_size);
 		f->output.no_arguments = true;
 		break;
@@ -304,7 +306,7 @@ static bool transform(const struct filtering *f, struct snap_snapshot **snapshot
 	if (f->key == NULL)
 		return true;
 	status = snap_redact(&made, *snapshot, f->key, f->key_size, f->redact_all, &err);
-	return step(snapshot, made, status, name, &err);
+	return step(snapshot, made, status, status == SNAP_ERR_INVALID ? f->key_file : name, &err);
 }
 
 static bool put(void *filtering, struct snap_snapshot *snapshot, const char *name)

@@ -1,4 +1,5 @@
 /* snapload: snapshots into an SQLite database, each once. */
+#include <getopt.h>
 #include <inttypes.h>
 #include <snap/estimate.h>
 #include <snap/store.h>
@@ -14,13 +15,13 @@
 
 static const struct tool tool = {
 	.name = "snapload",
-	.operands = "DB FILE...",
+	.operands = "DB [FILE]...",
 	.purpose = "Loads the snapshots of all FILEs into the SQLite database DB, which is made if it is not there.\n"
 		   "What is there already is not loaded again.",
 	.options = (const int[]){OPTION_REPLACE, OPTION_LABEL, 0},
 	.examples = (const char *const[]){"snapload leak.db before.snap after.pickle",
 					  "snapload --label rev=1a2b3c leak.db service.snap",
-					  "snapfilter -x @tracer service.snap | snapload leak.db -", NULL},
+					  "snapfilter -x @tracer service.snap | snapload leak.db", NULL},
 };
 
 struct load {
@@ -97,6 +98,7 @@ static bool take(struct load *load, struct snap_snapshot *snapshot, const char *
 {
 	enum snap_store_result result;
 	struct snap_error err;
+	operand_warn_if_partial(file, snapshot);
 	if (snap_estimate(snapshot, &err) < 0)
 		return failed(file, &err);
 	if (snap_store_load(load->store, snapshot, &load->options, &result, &err) < 0)
@@ -175,14 +177,14 @@ int main(int argc, char **argv)
 	load.options.extra = labels;
 	int count;
 	char **operands = tool_operands(&tool, argc, argv, &count);
-	load.path = operands[0];
-	if (count < 2)
-		message_usage("DB and FILE are needed, '-' for standard input");
-	if (strcmp(operands[0], "-") == 0)
+	if (optind == argc)
+		message_usage("DB is needed");
+	load.path = argv[optind++];
+	if (strcmp(load.path, "-") == 0)
 		message_usage("DB is a file, it cannot be '-' (./- is a file of that name)");
-
+	operands = tool_operands(&tool, argc, argv, &count);
 	enum tool_exit status = TOOL_DONE;
-	for (int i = 1; i < count && status == TOOL_DONE; i++)
+	for (int i = 0; i < count && status == TOOL_DONE; i++)
 		if (!load_operand(&load, operands[i]))
 			status = TOOL_FAILED;
 	snap_store_close(load.store);

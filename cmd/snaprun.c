@@ -69,6 +69,23 @@ static void set_mode(const char *argument)
 	set_number("SNAPRUN_PERIOD", period);
 }
 
+/* What can be known of that before the command runs: not every file system that says so can be written to. */
+static void try_to_write(const char *folder, const char *argument)
+{
+	static const char name[] = "/.snaprun-XXXXXX";
+	char path[PATH_MAX + sizeof name];
+	snprintf(path, sizeof path, "%s%s", folder, name);
+	int fd = mkstemp(path);
+	if (fd < 0 && errno != ENOSPC && errno != EDQUOT) {
+		message_fail(argument, "cannot write to the folder: %s", strerror(errno));
+		exit(TOOL_FAILED);
+	}
+	if (fd >= 0) {
+		close(fd);
+		unlink(path);
+	}
+}
+
 /* DIR, made if it is not there, as every process will find it. */
 static void set_folder(const char *argument)
 {
@@ -86,6 +103,7 @@ static void set_folder(const char *argument)
 		message_fail(argument, "it is not a folder");
 		exit(TOOL_FAILED);
 	}
+	try_to_write(path, argument);
 	set("SNAPRUN_FOLDER", path);
 	free(path);
 }
@@ -115,6 +133,10 @@ static void set_python_path(void)
 {
 	char folder[PATH_MAX];
 	find_agent(folder);
+	if (strchr(folder, ':') != NULL) {
+		message_fail(folder, "Python would not find the agent, for the path has a ':'");
+		exit(TOOL_FAILED);
+	}
 	const char *before = getenv("PYTHONPATH");
 	size_t size = strlen(folder), rest = before != NULL ? strlen(before) : 0;
 	if (before != NULL && strncmp(before, folder, size) == 0 && (before[size] == ':' || before[size] == '\0'))

@@ -103,6 +103,8 @@ int main(int argc, char **argv)
 	enum tool_exit status = TOOL_FAILED;
 	struct snap_snapshot *snapshot;
 	if (operand_read_one(file, &snapshot)) {
+		if (options.format == TOP_TSV || options.format == TOP_TRACEMALLOC)
+			operand_warn_if_partial(file, snapshot);
 		if (top_show(snapshot, &options))
 			status = TOOL_DONE;
 		snap_snapshot_free(snapshot);

@@ -11,6 +11,7 @@
 #include "messages.h"
 #include "numbers.h"
 #include "progress.h"
+#include "times.h"
 
 /* The '@' of a FILE@N with its N, or NULL. */
 static const char *find_member(const char *argument, long *member)
@@ -29,8 +30,11 @@ static const char *find_member(const char *argument, long *member)
 bool operand_take_count(int argc, char **argv, uint64_t *number)
 {
 	for (int i = optind; i < argc; i++) {
-		if (!number_parse_count(argv[i], number))
+		if (!number_parse_count(argv[i], number)) {
+			if (argv[i][0] != '\0' && argv[i][strspn(argv[i], "0123456789")] == '\0')
+				message_usage("'%s' is too large a number", argv[i]);
 			continue;
+		}
 		memmove(&argv[optind + 1], &argv[optind], (size_t)(i - optind) * sizeof *argv);
 		optind++;
 		return true;
@@ -102,10 +106,21 @@ void operand_close(struct operand_reader *reader)
 	reader->lent = NULL;
 }
 
+void operand_warn_if_partial(const char *name, struct snap_snapshot *snapshot)
+{
+	const struct snap_meta *meta = snap_snapshot_meta(snapshot);
+	if (snap_meta_get(meta, "partial") != NULL || snap_meta_get(meta, SNAP_META_OLD "partial") != NULL)
+		message_note(name, "a part is lost: it was salvaged from a damaged file");
+}
+
 static enum snap_status next(struct operand_reader *reader, struct snap_snapshot **out)
 {
 	struct snap_error err;
 	enum snap_status status = snap_source_next(reader->source, out, &err);
+	if (status == SNAP_OK && !times_bound(snap_snapshot_meta(*out), &err)) {
+		snap_snapshot_free(*out);
+		status = err.status;
+	}
 	if (status < 0)
 		message_error(reader->operand->name, &err);
 	return status;

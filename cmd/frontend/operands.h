@@ -46,6 +46,9 @@ bool operand_each(const char *argument,
 		  enum snap_status (*from)(struct operand_reader *reader, struct snap_snapshot **out),
 		  bool (*take)(void *context, struct snap_snapshot *snapshot, const char *name), void *context);
 
+/* Notes where a snapshot was salvaged: for tools whose output would not tell. */
+void operand_warn_if_partial(const char *name, struct snap_snapshot *snapshot);
+
 /* The one snapshot of an operand; an error that names FILE@N when there are several. */
 bool operand_read_one(const char *argument, struct snap_snapshot **out);
 /* The first and the last snapshot of an operand that has several. */

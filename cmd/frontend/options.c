@@ -1,4 +1,5 @@
 /* The table of options and its reading; see options.h. */
+#define _GNU_SOURCE
 #include "options.h"
 
 #include <getopt.h>
@@ -157,17 +158,54 @@ _Noreturn static void refuse(int result, char **argv)
 	message_usage("there is no option %s, or it is the beginning of several", typed);
 }
 
+/* -@N, a snapshot of standard input, which getopt takes for an option. */
+static bool is_part_of_input(const char *word)
+{
+	if (word[0] != '-' || word[1] != '@')
+		return false;
+	const char *digits = word[2] == '-' ? word + 3 : word + 2;
+	return digits[0] != '\0' && digits[strspn(digits, "0123456789")] == '\0';
+}
+
+/* What getopt does by itself where it knows what an operand is. */
+static void put_operands_last(int argc, char **argv, const bool *is_operand)
+{
+	char **words = malloc((size_t)argc * sizeof *words);
+	if (words == NULL) {
+		message_fail(NULL, "out of memory");
+		exit(TOOL_FAILED);
+	}
+	int options = 0, operands = 0;
+	for (int i = 0; i < optind; i++)
+		if (is_operand[i])
+			words[operands++] = argv[i];
+		else
+			argv[options++] = argv[i];
+	memcpy(argv + options, words, (size_t)operands * sizeof *words);
+	optind = options;
+	free(words);
+}
+
 int option_next(const struct tool *tool, int argc, char **argv, const char **argument)
 {
+	enum { OPERAND = 1, PART_OF_INPUT = '@' };
 	static const char *const colors[] = {"auto", "always", "never"};
 	static struct option names[TABLE_ROWS + 1];
-	static char letters[2 * TABLE_ROWS + 3];
+	static char letters[2 * TABLE_ROWS + 5];
+	static bool *is_operand; /* by word */
 	if (letters[0] == '\0') {
 		struct option *name = names;
 		char *letter = letters;
-		if (tool->runs_command)
-			*letter++ = '+'; /* getopt is not to look behind the first operand */
+		/* A command's options are its own; else operands come as they stand among the options. */
+		*letter++ = tool->runs_command ? '+' : '-';
 		*letter++ = ':';
+		if (!tool->runs_command)
+			letter = stpcpy(letter, "@::");
+		is_operand = calloc((size_t)argc, sizeof *is_operand);
+		if (is_operand == NULL) {
+			message_fail(NULL, "out of memory");
+			exit(TOOL_FAILED);
+		}
 		for (size_t i = 0; i < TABLE_ROWS; i++) {
 			const struct option_row *row = &table[i];
 			if (!takes(tool, row->id))
@@ -187,6 +225,19 @@ int option_next(const struct tool *tool, int argc, char **argv, const char **arg
 		int option = getopt_long(argc, argv, letters, names, NULL);
 		*argument = optarg;
 		switch (option) {
+		case OPTION_DONE:
+			put_operands_last(argc, argv, is_operand);
+			free(is_operand);
+			return option;
+		case PART_OF_INPUT:
+			optopt = PART_OF_INPUT;
+			if (!is_part_of_input(argv[optind - 1]))
+				refuse('?', argv);
+			is_operand[optind - 1] = true;
+			break;
+		case OPERAND:
+			is_operand[optind - 1] = true;
+			break;
 		case '?':
 		case ':':
 			refuse(option, argv);

@@ -1,8 +1,13 @@
 /* Reading and showing times; see times.h. */
+#define _POSIX_C_SOURCE 200809L
 #include "times.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "numbers.h"
 
 /* Days since 1970-01-01 in the Gregorian calendar (Hinnant, days_from_civil). */
 static int64_t days_since_1970(int year, int month, int day)
@@ -75,4 +80,23 @@ const char *time_span(char buffer[TIME_SPAN_SIZE], int64_t seconds)
 	else
 		snprintf(buffer, TIME_SPAN_SIZE, "%lld %s", (long long)whole, units[i].name);
 	return buffer;
+}
+
+bool times_bound(struct snap_meta *meta, struct snap_error *err)
+{
+	const char *text = getenv("SOURCE_DATE_EPOCH");
+	const char *told = snap_meta_get(meta, "time"), *source = snap_meta_get(meta, "time_source");
+	uint64_t epoch;
+	struct time_text time;
+	struct tm tm;
+	if (text == NULL || told == NULL || source == NULL || strcmp(source, "file modification time") != 0 ||
+	    !number_parse_count(text, &epoch) || !time_parse(told, &time) || time.seconds < 0 ||
+	    (uint64_t)time.seconds < epoch)
+		return true;
+	const time_t bound = (time_t)epoch; /* before year 10,000 */
+	char as_text[64];
+	if (gmtime_r(&bound, &tm) == NULL)
+		return true;
+	strftime(as_text, sizeof as_text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return snap_meta_set_text(meta, "time", as_text, err) == SNAP_OK;
 }

@@ -168,6 +168,7 @@ static bool add(void *context, struct snap_snapshot *snapshot, const char *name)
 {
 	struct snap_snapshot *estimated;
 	struct snap_error err;
+	operand_warn_if_partial(name, snapshot);
 	if (snap_estimate_copy(&estimated, snapshot, &err) < 0) {
 		message_error(name, &err);
 		return false;
@@ -188,9 +189,39 @@ static bool judge(struct trend_set *set, struct trend_process *p)
 	if (snap_trend_judge(p->trend, &options, &err) == SNAP_OK)
 		return true;
 	char name[80];
-	snprintf(name, sizeof name, "process %.60s", p->pid != NULL ? p->pid : "");
+	snprintf(name, sizeof name, "process %.60s", p->pid != NULL ? p->pid : "without a pid");
 	message_error(set->count > 1 ? name : NULL, &err);
 	return false;
+}
+
+static void free_process(struct trend_process *p)
+{
+	free(p->host);
+	free(p->pid);
+	free(p->start_time);
+	free(p->program);
+	free(p->runtime);
+	free(p->moments);
+	snap_trend_free(p->trend);
+}
+
+/* Among processes that can be judged: a worker that has left one snapshot says nothing of theirs. */
+static void leave_out_single(struct trend_set *set)
+{
+	size_t several = 0, kept = 0;
+	for (size_t i = 0; i < set->count; i++)
+		several += set->processes[i].count > 1;
+	size_t single = set->count - several;
+	if (single == 0 || several == 0)
+		return;
+	for (size_t i = 0; i < set->count; i++)
+		if (set->processes[i].count > 1)
+			set->processes[kept++] = set->processes[i];
+		else
+			free_process(&set->processes[i]);
+	set->count = kept;
+	message_note(NULL, "left out: %zu %s one snapshot%s, where a trend needs at least two", single,
+		     single == 1 ? "process with" : "processes with", single == 1 ? "" : " each");
 }
 
 bool trend_read(struct trend_set *set, const struct trend_options *options, char **operands, int count)
@@ -199,6 +230,7 @@ bool trend_read(struct trend_set *set, const struct trend_options *options, char
 	for (int i = 0; i < count; i++)
 		if (!operand_each(operands[i], operand_borrow, add, set))
 			return false;
+	leave_out_single(set);
 	for (size_t i = 0; i < set->count; i++)
 		if (!judge(set, &set->processes[i]))
 			return false;
@@ -209,15 +241,7 @@ bool trend_read(struct trend_set *set, const struct trend_options *options, char
 
 void trend_free(struct trend_set *set)
 {
-	for (size_t i = 0; i < set->count; i++) {
-		struct trend_process *p = &set->processes[i];
-		free(p->host);
-		free(p->pid);
-		free(p->start_time);
-		free(p->program);
-		free(p->runtime);
-		free(p->moments);
-		snap_trend_free(p->trend);
-	}
+	for (size_t i = 0; i < set->count; i++)
+		free_process(&set->processes[i]);
 	free(set->processes);
 }

@@ -59,6 +59,18 @@ static bool all_have(struct snap_snapshot *const *snapshots, size_t count, const
 	return true;
 }
 
+/* Those that have been merged before count as what they were. */
+static uint64_t merged_before(struct snap_snapshot *const *snapshots, size_t count)
+{
+	uint64_t sum = 0;
+	for (size_t i = 0; i < count; i++) {
+		const char *text = snap_meta_get(snapshots[i]->meta, "merged");
+		unsigned long long number = text != NULL ? strtoull(text, NULL, 10) : 1;
+		sum += number > 0 && number < UINT32_MAX ? number : 1;
+	}
+	return sum;
+}
+
 static enum snap_status merge_meta(struct snap_meta *to, struct snap_snapshot *const *snapshots, size_t count,
 				   struct snap_error *err)
 {
@@ -71,7 +83,15 @@ static enum snap_status merge_meta(struct snap_meta *to, struct snap_snapshot *c
 		if (all_have(snapshots, count, key, value, size))
 			status = snap_meta_set(to, key, value, size, err);
 	}
-	return status < 0 ? status : snap_meta_set_format(to, "merged", err, "%zu", count);
+	/* What a part of one is missing from, that is missing from all. */
+	static const char *const lasting[] = {"partial", SNAP_META_OLD "partial"};
+	for (size_t k = 0; k < sizeof lasting / sizeof *lasting; k++)
+		for (size_t i = 0; i < count && status == SNAP_OK; i++) {
+			const char *value = snap_meta_get(snapshots[i]->meta, lasting[k]);
+			if (value != NULL)
+				status = snap_meta_set_text(to, lasting[k], value, err);
+		}
+	return status < 0 ? status : snap_meta_set_format(to, "merged", err, "%" PRIu64, merged_before(snapshots, count));
 }
 
 /* How one side of all snapshots together was recorded, and whether all were in one way. */

@@ -5,6 +5,7 @@ import errno
 import os
 import pathlib
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -12,7 +13,7 @@ import sys
 import time
 import unittest
 
-from capturing import AGENT, PATIENCE, CaptureCase, for_each_python, pythons
+from capturing import AGENT, BIN, PATIENCE, CaptureCase, for_each_python, pythons
 
 WAITS = """
     import sys, time
@@ -581,6 +582,12 @@ class Launcher(CaptureCase):
         self.expect_failure("snaprun", "-o", "x/y", "true", err="snaprun: x/y: cannot create the folder: .*")
         (self.folder / "file").write_text("")
         self.expect_failure("snaprun", "-o", "file", "true", err="snaprun: file: it is not a folder")
+        self.expect_failure("snaprun", "-o", "/proc", "true", err="snaprun: /proc: cannot write to the folder: .*")
+        copy = self.folder / "c:d"
+        shutil.copytree(AGENT, copy / "lib/snaptools")
+        (copy / "bin").mkdir()
+        shutil.copy(BIN / "snaprun", copy / "bin")
+        self.expect_failure(copy / "bin/snaprun", "-o", "snaps", "true", err="snaprun: .*/c:d/lib/snaptools: .* has a ':'")
         self.expect_failure("snaptake", err="snaptake: a process ID is needed; .*")
         self.expect_failure("snaptake", "0", err="snaptake: '0' is no process ID; .*")
         self.expect_failure("snaptake", str(os.getpid()), err=r"snaptake: \d+: it takes no requests: .*")

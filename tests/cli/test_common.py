@@ -197,6 +197,37 @@ class Operands(ToolCase):
             err="snaptop: series.snap@0: snapshots are counted from 1, or from -1 backwards\n",
         )
 
+    def test_one_of_standard_input(self):
+        series = (self.folder / "series.snap").read_bytes()
+        for member in ("1", "2", "-1"):
+            shown = self.expect("snaptop", "0", f"series.snap@{member}")
+            for words in ((f"-@{member}", "0"), ("0", f"-@{member}"), ("--", f"-@{member}", "0")):
+                self.assertEqual(self.expect("snaptop", *words, stdin=series), shown)
+        growth = self.expect("snapdiff", "--no-history", "series.snap@1", "series.snap@2")
+        self.assertEqual(self.expect("snapdiff", "--no-history", "series.snap@1", "-@2", stdin=series), growth)
+        self.assertEqual(self.expect("snapdiff", "-@1", "series.snap@2", "--no-history", stdin=series), growth)
+        for word in ("-@", "-@x", "-@-", "-q@1"):
+            self.expect_failure("snaptop", word, err="snaptop: there is no option -@; see snaptop --help")
+
+    def test_a_number_that_is_too_large(self):
+        for number in ("18446744073709551616", "9" * 40):
+            self.expect_failure("snaptop", number, "before.pickle", err=f"snaptop: '{number}' is too large a number; .*")
+
+    def test_the_environment_bounds_times_of_files(self):
+        """Not those that the file tells itself."""
+        for day in (11, 12):
+            (self.folder / f"{day}.pickle").write_bytes((self.folder / "before.pickle").read_bytes())
+            os.utime(self.folder / f"{day}.pickle", (86400 * day, 86400 * day))
+            self.expect("snapcat", "--no-history", "-o", f"{day}.snap", f"{day}.pickle",
+                        env={"SOURCE_DATE_EPOCH": str(86400 * 10)})
+        self.assertEqual((self.folder / "11.snap").read_bytes(), (self.folder / "12.snap").read_bytes())
+        self.assertIn(b"1970-01-11 00:00:00 UTC, file modification time", self.expect("snaptop", "11.snap"))
+        for epoch, seen in ((str(86400 * 11 + 3600), b"1970-01-12 00:00:00"), ("x", b"1970-01-12 00:00:00")):
+            self.assertIn(seen, self.expect("snaptop", "11.pickle", env={"SOURCE_DATE_EPOCH": epoch}))
+        self.expect("snapcat", "--set", "time=2026-07-01T00:00:00Z", "-o", "told.snap", "11.pickle")
+        told = self.expect("snaptop", "told.snap", env={"SOURCE_DATE_EPOCH": "0"})
+        self.assertIn(b"2026-07-01 00:00:00 UTC\n", told)
+
     def test_several_where_one_is_needed(self):
         said = "it has 3 snapshots and one is needed: {0}@N picks the N-th, {0}@-1 the last\n"
         self.expect(

@@ -175,6 +175,8 @@ class Merge(Cat):
         self.assertEqual(self.totals(stdin=merged), [{"blocks": 85, "bytes": 2 * 7736 + 45840}])
         meta = self.members(stdin=merged)[0]["meta"]
         self.assertEqual((meta["merged"], meta["traceback_limit"]), ("3", "25"))
+        again = self.expect("snapcat", "--merge", "-", "after.pickle", stdin=merged)
+        self.assertEqual(self.members(stdin=again)[0]["meta"]["merged"], "4")
         self.assertNotIn("time", meta)
 
     def test_of_a_series(self):

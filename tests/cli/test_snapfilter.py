@@ -327,7 +327,7 @@ class Redaction(FilterCase):
         self.assertEqual(self.filter("--redact", "key"), self.filter("--redact", "key"))
         self.assertNotEqual(self.filter("--redact", "key"), self.filter("--redact", "other"))
         (self.folder / "short").write_bytes(b"15 bytes, no 16")
-        self.expect_failure("snapfilter", "--redact", "short", "heap.pickle", err="snapfilter: .*at least 16.*/dev/urandom.*")
+        self.expect_failure("snapfilter", "--redact", "short", "heap.pickle", err="snapfilter: short: .*at least 16.*/dev/urandom.*")
         self.expect_failure("snapfilter", "--redact", "none", "heap.pickle", err="snapfilter: none: .*")
         self.expect_failure("snapfilter", "--redact-all", "heap.pickle", err=".*--redact-all needs --redact.*")
         with open(self.folder / "huge", "wb") as file:

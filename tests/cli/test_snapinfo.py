@@ -311,6 +311,15 @@ class Salvage(Info):
         self.assertIn(
             b"\nwarning: a part of the older snapshot is lost: ", self.expect("snaptop", stdin=diff)
         )
+        lost = "a part is lost: it was salvaged from a damaged file\n"
+        self.expect("snapdiff", "--fail-over", "1G", "rescued.snap@2", "rescued.snap@1", err=f"snapdiff: {lost}")
+        for form in ("tracemalloc", "tsv"):
+            self.expect("snaptop", "--format", form, "rescued.snap@2", err=f"snaptop: rescued.snap@2: {lost}")
+        self.expect("snaptrend", "rescued.snap", err=f"snaptrend: rescued.snap: {lost}")
+        self.expect("snapload", "a.db", "rescued.snap@2",
+                    err=f"snapload: rescued.snap@2: {lost}snapload: rescued.snap@2: 1 loaded\n")
+        merged = self.expect("snapcat", "--merge", "rescued.snap")
+        self.assertIn(b"\nwarning: a part of the snapshot is lost: ", self.expect("snaptop", stdin=merged))
 
     def test_nothing_of_the_damaged_member(self):
         whole = self.members("series.snap")

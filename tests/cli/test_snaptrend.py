@@ -197,6 +197,18 @@ class Reading(TrendCase):
         self.assertFalse({"place", "in_processes", "process"} & set(told["rows"][0]))
         self.assertNotIn("processes", self.expect("snaptrend", *self.write(12)).decode())
 
+    def test_a_process_with_one_snapshot_is_left_out(self):
+        names = self.write(5)
+        self.expect("snapcat", "--set", "pid=1", "-o", "many.snap", *names)
+        self.expect("snapcat", "--set", "pid=2", "-o", "one.snap", names[0])
+        self.expect("snapcat", "--set", "pid=3", "-o", "other.snap", names[1])
+        shown = self.expect("snaptrend", "many.snap")
+        self.expect("snaptrend", "one.snap", "many.snap", out=shown, err="snaptrend: left out: 1 process with one "
+                    "snapshot, where a trend needs at least two\n")
+        self.expect("snaptrend", "other.snap", "many.snap", "one.snap", out=shown, err="snaptrend: left out: "
+                    "2 processes with one snapshot each, where a trend needs at least two\n")
+        self.expect_failure("snaptrend", "one.snap", "other.snap", err="snaptrend: process 2: there is one snapshot: .*")
+
     def test_failures(self):
         names = self.write(3)
         self.expect("snapdiff", "-o", "diff.snap", *names[:2])
