@@ -84,10 +84,10 @@ static void part_descriptors(void)
 	listener.woken = descriptor_new(signalfd(-1, &waking, SFD_CLOEXEC | SFD_NONBLOCK)).fd;
 }
 
-/* The program may have closed it with all it did not know. */
+/* The program may have closed it with all it did not know, or have another user; and /tmp may have been tidied. */
 static void listen_again(void)
 {
-	if (descriptor_is_ours(&listener.socket))
+	if (descriptor_is_ours(&listener.socket) && requests_reach(listener.path))
 		return;
 	gate_enter(GATE_MEMORY);
 	if (!listener.has_tidied)
@@ -96,6 +96,7 @@ static void listen_again(void)
 	struct descriptor made = descriptor_new(requests_listen(listener.path));
 	gate_leave(GATE_MEMORY);
 	pthread_mutex_lock(&listener.lock);
+	descriptor_close(&listener.socket);
 	listener.socket = made;
 	pthread_mutex_unlock(&listener.lock);
 }

@@ -106,6 +106,14 @@ int requests_listen(char path[REQUESTS_PATH_MAX])
 	return -1;
 }
 
+bool requests_reach(const char *path)
+{
+	char wanted[REQUESTS_PATH_MAX];
+	struct stat st;
+	return requests_path(wanted, "", geteuid(), getpid()) && strcmp(wanted, path) == 0 && lstat(path, &st) == 0 &&
+	       S_ISSOCK(st.st_mode);
+}
+
 bool requests_allowed(int connection)
 {
 	struct ucred peer;

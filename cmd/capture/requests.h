@@ -18,6 +18,9 @@ bool requests_path(char path[REQUESTS_PATH_MAX], const char *root, uid_t user, p
 
 /* Listens there; -1 with errno on failure. The folder is made with mode 0700 and has to be the user's own. */
 int requests_listen(char path[REQUESTS_PATH_MAX]);
+/* Whether those who look for this process find the socket at `path`: it may be gone, or the process have another user
+ * by now. */
+bool requests_reach(const char *path);
 /* Removes what processes that are gone have left behind in the folder. */
 void requests_tidy(void);
 

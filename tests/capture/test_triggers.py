@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -155,6 +156,44 @@ class Triggers:
         self.finish(process)
         self.assertEqual(self.only_series(), asked)
         self.assertEqual([(self.folder / f"mine{n}").read_bytes() for n in range(20)], [b""] * 20)
+
+    def knock(self, path):
+        """The listener looks around when it has been called, and each minute."""
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.connect(str(path))
+
+    def test_requests_after_the_socket_was_removed(self):
+        """As what tidies /tmp does."""
+        process = self.begin(WAITS)
+        self.ready(process)
+        asked = self.request(process.pid)
+        path = pathlib.Path(f"/tmp/snaptools-{os.geteuid()}/{process.pid}.sock")
+        moved = path.rename(self.folder / "moved")
+        self.knock(moved)
+        self.wait_until(path.exists, "a new socket")
+        again = self.request(process.pid)
+        self.assertEqual(self.only_series(), [asked, again])
+        with self.assertRaises(ConnectionRefusedError):
+            self.knock(moved)
+
+    def test_requests_after_privileges_were_dropped(self):
+        if os.geteuid() != 0:
+            print(f"not run: {self.id()}: only root can drop privileges")
+            return
+        self.folder.chmod(0o711)
+        self.snaps.mkdir()
+        self.snaps.chmod(0o777)
+        user = 65534
+        process = self.begin(f"import os; os.setgid({user}); os.setuid({user})" + WAITS.replace("\n    ", "\n"))
+        self.ready(process)
+        path = pathlib.Path(f"/tmp/snaptools-{user}/{process.pid}.sock")
+        before = pathlib.Path(f"/tmp/snaptools-0/{process.pid}.sock")
+        self.wait_until(lambda: before.exists() or path.exists(), "a socket")
+        if not path.exists():
+            self.knock(before)
+        self.wait_until(path.exists, "a socket of the new user's")
+        asked = self.request(process.pid)
+        self.assertEqual(self.only_series(), [asked])
 
     def test_requests_where_the_kernel_has_but_one_table_of_descriptors(self):
         """Linux before 5.9, or a container that forbids close_range: they are heard, and closed by nobody else."""
