@@ -135,7 +135,9 @@ class Triggers:
         import os, sys, time
         sys.stdout.write("ready\\n")
         sys.stdout.flush()
-        time.sleep(0.2)
+        while not os.path.exists("/tmp/snaptools-%d/%d.sock" % (os.geteuid(), os.getpid())):
+            time.sleep(0.01)
+        time.sleep(0.2)  # for the listener to put it out of the way
         os.closerange(0, 1024)
         files = [os.open("mine%d" % n, os.O_CREAT | os.O_RDWR) for n in range(20)]
         assert files == list(range(20))
@@ -209,8 +211,7 @@ class Triggers:
                 assert os.waitpid(pid, 0)[1] == 0
         """, preexec_fn=forbid_close_range)
         self.ready(process)
-        own = [os.path.basename(os.readlink(f"/proc/{process.pid}/fd/{fd}"))[:7] for fd in self.descriptors(process)]
-        self.assertEqual(own.count("socket:"), 1, own)
+        self.wait_until(lambda: sum(self.is_socket(process, fd) for fd in self.descriptors(process)) == 1, "one socket")
         asked = [self.request(process.pid) for _ in range(3)]
         (self.folder / "enough").touch()
         began = time.monotonic()
@@ -226,6 +227,12 @@ class Triggers:
         (self.folder / "enough").touch()
         self.finish(process)
         self.assertEqual([(self.folder / f"mine{n}").read_bytes() for n in range(20)], [b""] * 20)
+
+    def is_socket(self, process, fd):
+        try:
+            return os.readlink(f"/proc/{process.pid}/fd/{fd}").startswith("socket:")
+        except FileNotFoundError:
+            return False
 
     def descriptors(self, process):
         return sorted(map(int, os.listdir(f"/proc/{process.pid}/fd")))
