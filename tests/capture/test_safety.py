@@ -494,7 +494,7 @@ class Safety:
             threads = [threading.Thread(target=f) for f in [allocate] * 4 + [snap] * 3]
             [thread.start() for thread in threads]
             time.sleep(2)
-            while len(taken) <= 5:
+            while len(taken) <= 10:
                 time.sleep(0.1)
             stop.append(1)
             [thread.join() for thread in threads]
