@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "store/store.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -257,6 +258,9 @@ static enum snap_status open_file(struct snap_store *store, struct snap_error *e
 	lock_folder(store);
 	/* SQLite does not tell whether it has made the file. */
 	int made = open(store->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	/* SQLite would try to read what cannot be made, and say that it is not there. */
+	if (made < 0 && errno != EEXIST)
+		return snap_fail(err, SNAP_ERR_IO, SNAP_NO_OFFSET, "cannot open: %s", strerror(errno));
 	if (made >= 0)
 		close(made);
 	store->made = made >= 0;

@@ -324,6 +324,14 @@ class Failures(Load):
     def test_database_that_cannot_be(self):
         self.expect_failure("snapload", "none/a.db", "before.pickle", err="snapload: none/a.db: cannot open: .*")
         self.expect_failure("snapload", ".", "before.pickle", err=r"snapload: \.: cannot open: .*")
+        name = "a" * 300
+        self.expect_failure("snapload", name, "before.pickle", err=f"snapload: {name}: cannot open: File name too long")
+        if os.geteuid() == 0:
+            print(f"not run: {self.id()}: root may write to all folders")
+            return
+        os.mkdir(self.folder / "theirs", 0o555)
+        self.expect_failure("snapload", "theirs/a.db", "before.pickle",
+                            err="snapload: theirs/a.db: cannot open: Permission denied")
 
     def test_no_database(self):
         for content in (b"x", b"not a database at all" * 100, (self.folder / "before.pickle").read_bytes()):
