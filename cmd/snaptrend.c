@@ -29,6 +29,8 @@ static void read_options(int argc, char **argv, struct trend_options *options, b
 			break;
 		case OPTION_LIMIT:
 			options->limit = option_size(option, argument);
+			if (options->limit == 0)
+				message_usage("--limit is larger than 0, not '%s'", argument);
 			break;
 		case OPTION_BASELINE:
 			baseline_free(options->baseline);

@@ -197,6 +197,16 @@ class Reading(TrendCase):
         self.assertFalse({"place", "in_processes", "process"} & set(told["rows"][0]))
         self.assertNotIn("processes", self.expect("snaptrend", *self.write(12)).decode())
 
+    def test_a_counter_with_fractions(self):
+        names = self.write(5)
+        for n, name in enumerate(names):
+            self.expect("snapcat", "-f", "--set", f"label.hours=0.{n + 1}", "-o", f"{n}.snap", name)
+        shown = self.expect("snaptrend", "--per", "label.hours", *(f"{n}.snap" for n in range(5)))
+        self.assertRegex(shown.decode(), r"\nwork +0\.4 of label\.hours\n")
+
+    def test_a_limit_of_nothing(self):
+        self.expect_failure("snaptrend", "--limit", "0", *self.write(3), err="snaptrend: --limit is larger than 0, not '0'; .*")
+
     def test_a_process_with_one_snapshot_is_left_out(self):
         names = self.write(5)
         self.expect("snapcat", "--set", "pid=1", "-o", "many.snap", *names)
