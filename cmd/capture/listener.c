@@ -95,6 +95,9 @@ static void listen_again(void)
 	listener.has_tidied = true;
 	struct descriptor made = descriptor_new(requests_listen(listener.path));
 	gate_leave(GATE_MEMORY);
+	/* Where none can be made, one that nobody finds from here may still be found from elsewhere. */
+	if (made.fd < 0 && descriptor_is_ours(&listener.socket))
+		return;
 	pthread_mutex_lock(&listener.lock);
 	descriptor_close(&listener.socket);
 	listener.socket = made;

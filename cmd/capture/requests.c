@@ -84,8 +84,9 @@ void requests_tidy(void)
 
 int requests_listen(char path[REQUESTS_PATH_MAX])
 {
-	char folder[REQUESTS_PATH_MAX], early[REQUESTS_PATH_MAX];
-	if (!folder_of(folder, "", geteuid()) || !requests_path(path, "", geteuid(), getpid()))
+	char folder[REQUESTS_PATH_MAX], early[REQUESTS_PATH_MAX], final[REQUESTS_PATH_MAX];
+	uid_t user = geteuid();
+	if (!folder_of(folder, "", user) || !requests_path(final, "", user, getpid()))
 		return -1;
 	int size = snprintf(early, sizeof early, "%s/%ld.new", folder, (long)getpid());
 	if (size < 0 || (size_t)size >= sizeof early || !own_folder(folder))
@@ -97,8 +98,10 @@ int requests_listen(char path[REQUESTS_PATH_MAX])
 	struct sockaddr_un address = address_of(early);
 	unlink(early);
 	if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && chmod(early, 0600) == 0 &&
-	    listen(fd, WAITING_MAX) == 0 && rename(early, path) == 0)
+	    listen(fd, WAITING_MAX) == 0 && rename(early, final) == 0) {
+		memcpy(path, final, sizeof final);
 		return fd;
+	}
 	int saved = errno;
 	unlink(early);
 	close(fd);

@@ -151,7 +151,7 @@ _Noreturn static void refuse(int result, char **argv)
 		message_usage("option -%c needs an argument", optopt);
 	if (result == ':')
 		message_usage("option --%s needs an argument", name_of(optopt));
-	if (optopt >= 256 || (optopt > 0 && strncmp(typed, "--", 2) == 0))
+	if (optopt >= 256 || (optopt > 0 && strncmp(typed, "--", 2) == 0 && name_of(optopt)[0] != '\0'))
 		message_usage("option --%s takes no argument", name_of(optopt));
 	if (optopt > 0)
 		message_usage("there is no option -%c", optopt);

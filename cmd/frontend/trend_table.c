@@ -57,7 +57,7 @@ static void put_span(const struct trend_process *p, const struct snap_trend_summ
 	putchar('\n');
 	if (sum->has_counter) {
 		put_label("work");
-		printf("%.15g of ", sum->count);
+		printf(floor(sum->count) == sum->count ? "%.0f of " : "%.6g of ", sum->count);
 		put_text(counter, 40);
 		putchar('\n');
 	}

@@ -22,8 +22,8 @@ bool snap_decoder_knows(uint32_t tag);
 enum snap_status snap_decoder_section(struct snap_decoder *d, const struct snap_section *section,
                                       struct snap_error *err);
 
-/* A known or unknown section has begun whose body is not whole: the sites before it are, and snap_decoder_salvage will
- * have them. Without memory for that it does not. */
+/* A section has begun whose body is not whole: where its tag is known, the sites before it are, and
+ * snap_decoder_salvage will have them. Without memory for that it does not. */
 void snap_decoder_cut(struct snap_decoder *d, const struct snap_section *section);
 
 /* What END says, after SNAP_END. */

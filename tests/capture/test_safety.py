@@ -235,19 +235,18 @@ class Safety:
         """, FORK=fork, SLOW_WRITE_MS="500", SLOW_FREE_MS="1000")
 
     def test_fork_while_a_thread_begins_with_such_an_allocator(self):
-        """Of the capture's own threads, right after the program's start and in a child that forks in turn; also
-        where tracemalloc was what recorded first."""
-        for fork, first in (("os.fork", ""), ("ctypes.CDLL(None).fork", ""), ("ctypes.PyDLL(None).fork", ""),
-                            ("ctypes.CDLL(None).fork", "tracemalloc")):
+        """Of the capture's own threads, right after its start and in a child that forks in turn; also where
+        tracemalloc was what recorded first."""
+        for fork, first in (("os.fork", "exact"), ("ctypes.CDLL(None).fork", "exact"),
+                            ("ctypes.PyDLL(None).fork", "exact"), ("ctypes.CDLL(None).fork", "tracemalloc")):
             with self.subTest(fork=fork, first=first):
                 self.capture_with_slow_libc("""
                     import ctypes, os, snapcapture, time, warnings
                     FORK = eval(os.environ["FORK"])
                     warnings.simplefilter("ignore")
-                    if os.environ["FIRST"]:
-                        snapcapture.stop()
-                        os.mkdir("own")
-                        snapcapture.start("own", mode="exact")
+                    snapcapture.stop()
+                    os.makedirs("own", exist_ok=True)
+                    snapcapture.start("own", mode="exact")
                     for generation in range(2):
                         pid = FORK()
                         if pid:
@@ -260,7 +259,7 @@ class Safety:
                             os._exit(3)
                         time.sleep(0.01)
                     os._exit(0)
-                """, FORK=fork, FIRST=first, SLOW_START_MS="300", options=["--mode", first or "exact"])
+                """, FORK=fork, SLOW_START_MS="300", options=["--mode", first])
 
     def test_where_no_thread_can_be_begun(self):
         """The program is told, and left without hooks."""
@@ -494,11 +493,11 @@ class Safety:
             threads = [threading.Thread(target=f) for f in [allocate] * 4 + [snap] * 3]
             [thread.start() for thread in threads]
             time.sleep(2)
-            while len(taken) <= 10:
+            while len(taken) <= 10 and all(thread.is_alive() for thread in threads):
                 time.sleep(0.1)
             stop.append(1)
             [thread.join() for thread in threads]
-            assert None not in taken and len(set(taken)) == len(taken)
+            assert len(taken) > 10 and None not in taken and len(set(taken)) == len(taken)
         """, options=["--every", "20ms", "--keep", "10"])
         self.assertEqual(len(self.only_series()), 10)
         self.check_all()
@@ -537,10 +536,11 @@ class Safety:
                     threads = [threading.Thread(target=f) for f in [snap] * 3 + [restart] * 2 + [fork] * 2]
                     [thread.start() for thread in threads]
                     time.sleep(2)
-                    while len(starts) < 2:
+                    while len(starts) < 2 and all(thread.is_alive() for thread in threads):
                         time.sleep(0.1)
                     stop.append(1)
                     [thread.join() for thread in threads]
+                    assert len(starts) > 1, starts
                 """, mode, options=["--mode", mode])
                 for path in self.check_all():
                     meta = self.meta(path)

@@ -186,16 +186,39 @@ class Triggers:
         self.snaps.mkdir()
         self.snaps.chmod(0o777)
         user = 65534
-        process = self.begin(f"import os; os.setgid({user}); os.setuid({user})" + WAITS.replace("\n    ", "\n"))
+        process = self.begin(f"""
+            import os, time
+            while not os.path.exists("/tmp/snaptools-0/%d.sock" % os.getpid()):
+                time.sleep(0.01)
+            os.setgid({user})
+            os.setuid({user})
+            print("ready", flush=True)
+            time.sleep(60)
+        """)
         self.ready(process)
         path = pathlib.Path(f"/tmp/snaptools-{user}/{process.pid}.sock")
-        before = pathlib.Path(f"/tmp/snaptools-0/{process.pid}.sock")
-        self.wait_until(lambda: before.exists() or path.exists(), "a socket")
-        if not path.exists():
-            self.knock(before)
+        self.knock(f"/tmp/snaptools-0/{process.pid}.sock")
         self.wait_until(path.exists, "a socket of the new user's")
         asked = self.request(process.pid)
         self.assertEqual(self.only_series(), [asked])
+
+    def test_requests_after_the_root_was_changed(self):
+        """No socket can be made where there is no /tmp; that from before is kept."""
+        if os.geteuid() != 0:
+            print(f"not run: {self.id()}: only root can change the root")
+            return
+        process = self.begin("""
+            import os, time
+            while not os.path.exists("/tmp/snaptools-0/%d.sock" % os.getpid()):
+                time.sleep(0.01)
+            os.mkdir("jail")
+            os.chroot("jail")
+            print("ready", flush=True)
+            time.sleep(60)
+        """)
+        self.ready(process)
+        for _ in range(3):
+            self.expect_failure("snaptake", str(process.pid), err=f"snaptake: {process.pid}: .*cannot create: .*")
 
     def test_requests_where_the_kernel_has_but_one_table_of_descriptors(self):
         """Linux before 5.9, or a container that forbids close_range: they are heard, and closed by nobody else."""

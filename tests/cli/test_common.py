@@ -206,6 +206,7 @@ class Operands(ToolCase):
         growth = self.expect("snapdiff", "--no-history", "series.snap@1", "series.snap@2")
         self.assertEqual(self.expect("snapdiff", "--no-history", "series.snap@1", "-@2", stdin=series), growth)
         self.assertEqual(self.expect("snapdiff", "-@1", "series.snap@2", "--no-history", stdin=series), growth)
+        self.expect_failure("snaptop", "--cumulative", "-zq", err="snaptop: there is no option -z; see snaptop --help")
         for word in ("-@", "-@x", "-@-", "-q@1"):
             self.expect_failure("snaptop", word, err="snaptop: there is no option -@; see snaptop --help")
 

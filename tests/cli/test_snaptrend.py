@@ -203,6 +203,10 @@ class Reading(TrendCase):
             self.expect("snapcat", "-f", "--set", f"label.hours=0.{n + 1}", "-o", f"{n}.snap", name)
         shown = self.expect("snaptrend", "--per", "label.hours", *(f"{n}.snap" for n in range(5)))
         self.assertRegex(shown.decode(), r"\nwork +0\.4 of label\.hours\n")
+        for n, name in enumerate(names):
+            self.expect("snapcat", "-f", "--set", f"label.n={n + 1}{'0' * 15}", "-o", f"{n}.snap", name)
+        shown = self.expect("snaptrend", "--per", "label.n", *(f"{n}.snap" for n in range(5)))
+        self.assertRegex(shown.decode(), rf"\nwork +4{'0' * 15} of label\.n\n")
 
     def test_a_limit_of_nothing(self):
         self.expect_failure("snaptrend", "--limit", "0", *self.write(3), err="snaptrend: --limit is larger than 0, not '0'; .*")
