@@ -23,7 +23,7 @@ static const struct tool tool = {
 
 struct options {
 	bool check, salvage, json;
-	struct stream_options stream; /* of --salvage */
+	struct stream_options stream; /* of --salvage; without, of its options -o alone */
 };
 
 static void read_options(int argc, char **argv, struct options *options)
@@ -38,8 +38,8 @@ static void read_options(int argc, char **argv, struct options *options)
 	}
 	if (options->salvage && (options->check || options->json))
 		message_usage("--salvage goes neither with --check nor with --json");
-	if (!options->salvage && options->stream.path != NULL)
-		message_usage("-o goes with --salvage only");
+	if (!options->salvage && options->stream.replace)
+		message_usage("-f goes with --salvage only");
 }
 
 /* --check and --salvage look at all of a file. */
@@ -142,6 +142,8 @@ int main(int argc, char **argv)
 	char **files = tool_operands(&tool, argc, argv, &count);
 	if (options.salvage && count > 1)
 		message_usage("--salvage takes one FILE");
+	if (!options.salvage)
+		tool_write_to(options.stream.path);
 
 	enum tool_exit status = TOOL_DONE;
 	for (int i = 0; i < count; i++) {

@@ -13,7 +13,7 @@ static const struct tool tool = {
 	.purpose = "Shows the N biggest groups of a snapshot, or changes of a diff (10; 0 = all).",
 	.options = (const int[]){OPTION_GROUP_BY, OPTION_CUMULATIVE, OPTION_SORT, OPTION_FRAMES,
 				 OPTION_MOST_RECENT_FIRST, OPTION_SOURCE_ROOT, OPTION_MAP, OPTION_NO_SOURCE,
-				 OPTION_FORMAT, OPTION_JSON, OPTION_TSV, 0},
+				 OPTION_FORMAT, OPTION_JSON, OPTION_TSV, OPTION_OUTPUT, 0},
 	.examples =
 		(const char *const[]){"snaptop after.snap", "snapdiff before.snap after.snap | snaptop 25",
 				      "snaptop -g traceback -t 5 3 service.snap@-1",
@@ -30,7 +30,7 @@ static void add_map(struct top_options *options, const char **maps, const char *
 	maps[options->sources.map_count++] = map;
 }
 
-static void read_options(int argc, char **argv, struct top_options *options, const char **maps)
+static void read_options(int argc, char **argv, struct top_options *options, const char **maps, const char **output)
 {
 	int option;
 	const char *argument;
@@ -70,6 +70,9 @@ static void read_options(int argc, char **argv, struct top_options *options, con
 		case OPTION_TSV:
 			options->format = TOP_TSV;
 			break;
+		case OPTION_OUTPUT:
+			*output = argument;
+			break;
 		}
 	}
 }
@@ -97,8 +100,10 @@ int main(int argc, char **argv)
 		return TOOL_FAILED;
 	}
 	options.sources.maps = maps;
-	read_options(argc, argv, &options, maps);
+	const char *output = NULL;
+	read_options(argc, argv, &options, maps, &output);
 	const char *file = read_operands(argc, argv, &options);
+	tool_write_to(output);
 
 	enum tool_exit status = TOOL_FAILED;
 	struct snap_snapshot *snapshot;

@@ -12,13 +12,14 @@ static const struct tool tool = {
 	.operands = "[N] FILE...",
 	.purpose = "Ranks what leaks in a series of snapshots of a process: N suspects (10; 0 = all).",
 	.options = (const int[]){OPTION_PER, OPTION_LIMIT, OPTION_BASELINE, OPTION_EXIT_CODE, OPTION_SOURCE_ROOT,
-				 OPTION_MAP, OPTION_NO_SOURCE, OPTION_JSON, OPTION_TSV, 0},
+				 OPTION_MAP, OPTION_NO_SOURCE, OPTION_JSON, OPTION_TSV, OPTION_OUTPUT, 0},
 	.examples = (const char *const[]){"snaptrend service.snap",
 					  "snaptrend --limit 2GiB 3 before.snap during-*.pickle after.snap",
 					  "snaptrend --json 0 service.snap", NULL},
 };
 
-static void read_options(int argc, char **argv, struct trend_options *options, bool *exit_code, const char **maps)
+static void read_options(int argc, char **argv, struct trend_options *options, bool *exit_code, const char **maps,
+			 const char **output)
 {
 	int option;
 	const char *argument;
@@ -55,6 +56,9 @@ static void read_options(int argc, char **argv, struct trend_options *options, b
 		case OPTION_TSV:
 			options->format = TREND_TSV;
 			break;
+		case OPTION_OUTPUT:
+			*output = argument;
+			break;
 		}
 	}
 }
@@ -70,12 +74,14 @@ int main(int argc, char **argv)
 	}
 	options.sources.maps = maps;
 	bool exit_code = false;
-	read_options(argc, argv, &options, &exit_code, maps);
+	const char *output = NULL;
+	read_options(argc, argv, &options, &exit_code, maps, &output);
 	uint64_t wanted;
 	if (operand_take_count(argc, argv, &wanted))
 		options.count = wanted;
 	int count;
 	char **operands = tool_operands(&tool, argc, argv, &count);
+	tool_write_to(output);
 
 	enum tool_exit status = TOOL_FAILED;
 	struct trend_set set;

@@ -2,19 +2,16 @@
 #define _POSIX_C_SOURCE 200809L
 #include "stream.h"
 
-#include <snap/input.h>
-#include <snap/reader.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "existing.h"
 #include "messages.h"
 #include "options.h"
 #include "terminal.h"
 #include "top.h"
-
-enum { MAGIC_SIZE = 8 };
 
 bool stream_option(struct stream_options *options, int option, const char *argument)
 {
@@ -39,25 +36,13 @@ bool stream_option(struct stream_options *options, int option, const char *argum
 /* `snapcat -o *.pickle` must not cost a pickle. */
 static bool may_replace(const struct stream_options *options)
 {
-	struct stat st;
-	if (options->replace || stat(options->path, &st) < 0 || !S_ISREG(st.st_mode))
-		return true;
-	struct snap_input *in;
 	struct snap_error err;
-	const uint8_t *bytes;
-	size_t size;
-	if (snap_input_open(&in, options->path, &err) < 0) {
+	enum existing there = options->replace ? EXISTING_NOTHING : existing_look(options->path, &err);
+	if (there == EXISTING_UNREADABLE)
 		message_error(options->path, &err);
-		return false;
-	}
-	bool read = snap_input_peek(in, MAGIC_SIZE, &bytes, &size, &err) == SNAP_OK;
-	bool replaceable = read && (size == 0 || snap_reader_sniff(bytes, size));
-	snap_input_close(in);
-	if (!read)
-		message_error(options->path, &err);
-	else if (!replaceable)
+	else if (there == EXISTING_DUMP || there == EXISTING_OTHER)
 		message_fail(options->path, "it exists and is no .snap file; -f replaces it");
-	return replaceable;
+	return there == EXISTING_NOTHING || there == EXISTING_SNAP;
 }
 
 static bool stdout_is_file(void)

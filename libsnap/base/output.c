@@ -393,6 +393,11 @@ enum snap_status snap_output_write(struct snap_output *o, const void *bytes, siz
 	return SNAP_OK;
 }
 
+int snap_output_descriptor(const struct snap_output *o)
+{
+	return o->fd;
+}
+
 uint64_t snap_output_offset(const struct snap_output *o)
 {
 	return o->offset;

@@ -101,7 +101,7 @@ class Options(ToolCase):
                 "20",
             ): "snapcat: --level is a number from 1 to 19, not '20'; see snapcat --help",
             ("snapcat", "--set", "=x"): "snapcat: --set needs KEY=VALUE, not '=x'; see snapcat --help",
-            ("snapinfo", "-o", "x", "y"): "snapinfo: -o goes with --salvage only; see snapinfo --help",
+            ("snapinfo", "-f", "y"): "snapinfo: -f goes with --salvage only; see snapinfo --help",
             (
                 "snapinfo",
                 "--salvage",
@@ -209,6 +209,33 @@ class Operands(ToolCase):
         self.expect_failure("snaptop", "--cumulative", "-zq", err="snaptop: there is no option -z; see snaptop --help")
         for word in ("-@", "-@x", "-@-", "-q@1"):
             self.expect_failure("snaptop", word, err="snaptop: there is no option -@; see snaptop --help")
+
+    def test_reports_into_files(self):
+        """They appear when they are whole, and take no snapshot's place."""
+        snapshot = (self.folder / "series.snap").read_bytes()
+        dump = (self.folder / "before.pickle").read_bytes()
+        for words in (("snaptop", "series.snap@1"), ("snaptop", "--json", "series.snap@1"), ("snapinfo", "series.snap"),
+                      ("snaptrend", "--tsv", "series.snap"), ("snapinfo", "--json", "before.pickle")):
+            with self.subTest(words=words):
+                shown = self.expect(*words)
+                self.assertEqual(self.expect(*words, "-o", "-"), shown)
+                (self.folder / "out").write_text("what was there")
+                for _ in range(2):
+                    self.expect(*words, "-o", "out", out="")
+                    self.assertEqual((self.folder / "out").read_bytes(), shown)
+                self.assertEqual(self.run_on_terminal(*words, "--output=out").out, b"")
+                self.assertEqual((self.folder / "out").read_bytes(), shown)
+                self.expect_failure(words[0], "-o", "out", "none.snap", err=f"{words[0]}: none.snap: .*")
+                self.assertEqual((self.folder / "out").read_bytes(), shown)
+                for name in ("series.snap", "before.pickle"):
+                    self.expect_failure(*words, "-o", name, err=f"{words[0]}: {name}: it exists and is a snapshot or a dump.*")
+                self.expect_failure(*words, "-o", "none/out", err=f"{words[0]}: none/out: cannot create: .*")
+                self.expect_failure(*words, "-o", "/dev/full", err=f"{words[0]}: /dev/full: cannot write: No space left.*")
+        self.assertEqual((self.folder / "series.snap").read_bytes(), snapshot)
+        self.assertEqual((self.folder / "before.pickle").read_bytes(), dump)
+        self.assertEqual([name for name in os.listdir(self.folder) if "tmp" in name], [])
+        self.expect("snaptrend", "--exit-code", "-o", "new", "series.snap")
+        self.assertEqual((self.folder / "new").read_bytes(), self.expect("snaptrend", "series.snap"))
 
     def test_a_number_that_is_too_large(self):
         for number in ("18446744073709551616", "9" * 40):

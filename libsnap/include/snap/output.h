@@ -22,6 +22,10 @@ SNAP_API enum snap_status snap_output_to_memory(struct snap_output **out, struct
 SNAP_API enum snap_status snap_output_write(struct snap_output *out, const void *bytes, size_t size,
                                             struct snap_error *err);
 
+/* The descriptor of a created file or of snap_output_to_fd, for who writes to it without snap_output_write; -1 of an
+ * output in memory. Borrowed. */
+SNAP_API int snap_output_descriptor(const struct snap_output *out);
+
 /* Bytes written so far. */
 SNAP_API uint64_t snap_output_offset(const struct snap_output *out);
 
