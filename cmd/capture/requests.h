@@ -16,7 +16,8 @@ enum { REQUESTS_PATH_MAX = 108, REQUESTS_LINE_MAX = 64, REQUESTS_DONE = '+', REQ
  * that the process has for its root ("" = ours too). False if that is too long. */
 bool requests_path(char path[REQUESTS_PATH_MAX], const char *root, uid_t user, pid_t pid);
 
-/* Listens there, and says in `path` where; -1 with errno on failure, and `path` as it was. The folder is made with mode 0700 and has to be the user's own. */
+/* Listens there, and says in `path` where; -1 with errno on failure, and `path` as it was. The folder is made with
+ * mode 0700 and has to be the user's own. */
 int requests_listen(char path[REQUESTS_PATH_MAX]);
 /* Whether those who look for this process find the socket at `path`: it may be gone, or the process have another user
  * by now. */

@@ -24,6 +24,12 @@ bool number_parse_count(const char *text, uint64_t *count)
 	return end != NULL && end != text && *end == '\0';
 }
 
+bool number_is_whole(const char *text)
+{
+	const char *digits = text[0] == '-' ? text + 1 : text;
+	return digits[0] != '\0' && digits[strspn(digits, "0123456789")] == '\0';
+}
+
 bool number_parse_size(const char *text, int64_t *bytes)
 {
 	static const char *const names[][2] = {

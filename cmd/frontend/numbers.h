@@ -11,6 +11,8 @@ bool number_parse_size(const char *text, int64_t *bytes);
 bool number_parse_time(const char *text, uint64_t *milliseconds);
 /* Digits only; false if there is anything else, or it does not fit. */
 bool number_parse_count(const char *text, uint64_t *count);
+/* Whether it is digits, perhaps behind a '-'. */
+bool number_is_whole(const char *text);
 
 enum { NUMBER_SIZE = 32 };
 

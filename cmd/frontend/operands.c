@@ -17,10 +17,7 @@
 static const char *find_member(const char *argument, long *member)
 {
 	const char *at = strrchr(argument, '@');
-	if (at == NULL || at == argument)
-		return NULL;
-	const char *digits = at[1] == '-' ? at + 2 : at + 1;
-	if (digits[0] == '\0' || digits[strspn(digits, "0123456789")] != '\0')
+	if (at == NULL || at == argument || !number_is_whole(at + 1))
 		return NULL;
 	errno = 0;
 	*member = strtol(at + 1, NULL, 10);
@@ -31,7 +28,7 @@ bool operand_take_count(int argc, char **argv, uint64_t *number)
 {
 	for (int i = optind; i < argc; i++) {
 		if (!number_parse_count(argv[i], number)) {
-			if (argv[i][0] != '\0' && argv[i][strspn(argv[i], "0123456789")] == '\0')
+			if (argv[i][0] != '-' && number_is_whole(argv[i]))
 				message_usage("'%s' is too large a number", argv[i]);
 			continue;
 		}

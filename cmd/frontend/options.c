@@ -161,10 +161,7 @@ _Noreturn static void refuse(int result, char **argv)
 /* -@N, a snapshot of standard input, which getopt takes for an option. */
 static bool is_part_of_input(const char *word)
 {
-	if (word[0] != '-' || word[1] != '@')
-		return false;
-	const char *digits = word[2] == '-' ? word + 3 : word + 2;
-	return digits[0] != '\0' && digits[strspn(digits, "0123456789")] == '\0';
+	return word[0] == '-' && word[1] == '@' && number_is_whole(word + 2);
 }
 
 /* What getopt does by itself where it knows what an operand is. */
