@@ -9,6 +9,7 @@
 #include "frontend/options.h"
 #include "frontend/stream.h"
 #include "frontend/text.h"
+#include "frontend/report.h"
 #include "frontend/tool.h"
 
 static const struct tool tool = {
@@ -143,7 +144,7 @@ int main(int argc, char **argv)
 	if (options.salvage && count > 1)
 		message_usage("--salvage takes one FILE");
 	if (!options.salvage)
-		tool_write_to(options.stream.path);
+		report_begin(options.stream.path);
 
 	enum tool_exit status = TOOL_DONE;
 	for (int i = 0; i < count; i++) {
@@ -152,5 +153,5 @@ int main(int argc, char **argv)
 		if (!(options.salvage ? salvage : show)(&options, files[i]))
 			status = TOOL_FAILED;
 	}
-	return tool_finish(status);
+	return report_finish(status);
 }

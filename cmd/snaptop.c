@@ -4,6 +4,7 @@
 #include "frontend/messages.h"
 #include "frontend/operands.h"
 #include "frontend/options.h"
+#include "frontend/report.h"
 #include "frontend/tool.h"
 #include "frontend/top.h"
 
@@ -103,7 +104,7 @@ int main(int argc, char **argv)
 	const char *output = NULL;
 	read_options(argc, argv, &options, maps, &output);
 	const char *file = read_operands(argc, argv, &options);
-	tool_write_to(output);
+	report_begin(output);
 
 	enum tool_exit status = TOOL_FAILED;
 	struct snap_snapshot *snapshot;
@@ -115,5 +116,5 @@ int main(int argc, char **argv)
 		snap_snapshot_free(snapshot);
 	}
 	free(maps);
-	return tool_finish(status);
+	return report_finish(status);
 }

@@ -4,6 +4,7 @@
 #include "frontend/messages.h"
 #include "frontend/operands.h"
 #include "frontend/options.h"
+#include "frontend/report.h"
 #include "frontend/tool.h"
 #include "frontend/trend.h"
 
@@ -81,7 +82,7 @@ int main(int argc, char **argv)
 		options.count = wanted;
 	int count;
 	char **operands = tool_operands(&tool, argc, argv, &count);
-	tool_write_to(output);
+	report_begin(output);
 
 	enum tool_exit status = TOOL_FAILED;
 	struct trend_set set;
@@ -91,5 +92,5 @@ int main(int argc, char **argv)
 	trend_free(&set);
 	baseline_free(options.baseline);
 	free(maps);
-	return tool_finish(status);
+	return report_finish(status);
 }

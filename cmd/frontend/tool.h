@@ -34,12 +34,10 @@ void tool_start(const struct tool *tool);
  * there is none and standard input is a terminal. */
 char **tool_operands(const struct tool *tool, int argc, char **argv, int *count);
 
-/* What is printed from now on goes to the file of -o, which appears when tool_finish is called without TOOL_FAILED;
- * NULL and "-" are standard output. Ends the tool where that cannot be. */
-void tool_write_to(const char *path);
-
 /* Call last, with the exit status so far: closes standard output and turns a failure of any write to it
  * into TOOL_FAILED. */
 int tool_finish(enum tool_exit status);
+/* The same where standard output is something else by now: its name for the message. */
+int tool_finish_into(enum tool_exit status, const char *name);
 
 #endif

@@ -237,6 +237,14 @@ class Operands(ToolCase):
         self.expect("snaptrend", "--exit-code", "-o", "new", "series.snap")
         self.assertEqual((self.folder / "new").read_bytes(), self.expect("snaptrend", "series.snap"))
 
+    def test_what_goes_into_production_needs_little(self):
+        """No more than the C library where snapshots are only taken."""
+        for tool in ("snaprun", "snaptake"):
+            needed = subprocess.run(["ldd", BIN / tool], check=True, capture_output=True, text=True).stdout
+            self.assertIn("libc.so", needed)
+            for library in ("libzstd", "libz.", "libsqlite3", "libpcre2"):
+                self.assertNotIn(library, needed, tool)
+
     def test_a_number_that_is_too_large(self):
         for number in ("18446744073709551616", "9" * 40):
             self.expect_failure("snaptop", number, "before.pickle", err=f"snaptop: '{number}' is too large a number; .*")
