@@ -79,6 +79,7 @@ struct snap_decoder {
 	bool size_repeated;           /* a site is not above that before it in its stack, */
 	struct sum sizes;             /* and all sizes: right once the domains are known */
 	struct snap_i64s residuals[SNAP_COLUMNS_MAX];
+	bool residuals_are_wide;      /* one of them may need more than 32 bits */
 	size_t whole_sites;           /* sites whose values are known, for salvage */
 	bool careful;                 /* totals are not known yet */
 	uint64_t largest_sum[SNAP_COLUMNS_MAX]; /* while not careful: no sum of absolute values is above it */
