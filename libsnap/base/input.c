@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PEEK_MAX = 65536, BUFFER_SIZE = 2 * PEEK_MAX };
+enum { BUFFER_SIZE = 2 * SNAP_INPUT_PEEK_MAX };
 
 struct snap_input {
 	const uint8_t *next; /* bytes that are here and not yet handed out */
@@ -173,7 +173,7 @@ static enum snap_status pull(struct snap_input *in, uint8_t *to, size_t size, si
 	return SNAP_OK;
 }
 
-/* Brings `size` <= PEEK_MAX bytes into the buffer, or all that are left. */
+/* Brings `size` <= SNAP_INPUT_PEEK_MAX bytes into the buffer, or all that are left. */
 static enum snap_status fill(struct snap_input *in, size_t size, struct snap_error *err)
 {
 	while (in->available < size && !in->at_end) {
@@ -192,7 +192,7 @@ static enum snap_status fill(struct snap_input *in, size_t size, struct snap_err
 	return SNAP_OK;
 }
 
-static void consume(struct snap_input *in, size_t size)
+void snap_input_skip(struct snap_input *in, size_t size)
 {
 	if (size > 0)
 		in->next += size;
@@ -203,8 +203,8 @@ static void consume(struct snap_input *in, size_t size)
 enum snap_status snap_input_peek(struct snap_input *in, size_t size, const uint8_t **bytes, size_t *got,
                                  struct snap_error *err)
 {
-	if (size > PEEK_MAX)
-		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "a peek sees at most %d bytes", PEEK_MAX);
+	if (size > SNAP_INPUT_PEEK_MAX)
+		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "a peek sees at most %d bytes", SNAP_INPUT_PEEK_MAX);
 	enum snap_status status = fill(in, size, err);
 	if (status < 0)
 		return status;
@@ -238,7 +238,7 @@ enum snap_status snap_input_read(struct snap_input *in, void *buffer, size_t siz
 		}
 		size_t n = in->available < left ? in->available : left;
 		memcpy(to, in->next, n);
-		consume(in, n);
+		snap_input_skip(in, n);
 		to += n;
 		left -= n;
 	}

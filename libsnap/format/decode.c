@@ -250,11 +250,14 @@ static void free_columns(struct snap_decoder *d)
 	snap_vector_free(&d->files, NULL);
 	snap_vector_free(&d->functions, NULL);
 	snap_vector_free(&d->callers, NULL);
+	snap_vector_free(&d->list_callers, NULL);
+	snap_vector_free(&d->list_ends, NULL);
 	snap_vector_free(&d->first_callees, NULL);
 	snap_vector_free(&d->further_callees, NULL);
 	snap_vector_free(&d->attach, NULL);
 	snap_vector_free(&d->levels, NULL);
 	snap_vector_free(&d->roots, NULL);
+	snap_vector_free(&d->uses, NULL);
 	snap_vector_free(&d->root_depths, NULL);
 	snap_vector_free(&d->promoted, NULL);
 	snap_vector_free(&d->extra, NULL);
@@ -337,13 +340,14 @@ enum snap_status snap_decoder_begin(struct snap_decoder *d, const struct snap_me
 	d->previous_tag = d->previous_index = 0;
 	d->member_is_whole = false;
 	d->lengths.count = d->suffixes.count = d->files.count = d->functions.count = d->callers.count = 0;
+	d->list_callers.count = d->list_ends.count = 0;
 	d->first_callees.count = d->further_callees.count = d->attach.count = d->levels.count = 0;
-	d->roots.count = 0;
+	d->roots.count = d->uses.count = 0;
 	d->too_deep = false;
 	d->root_depths.count = d->promoted.count = d->extra.count = 0;
 	d->changed.count = d->changes.count = d->site_stacks.count = 0;
 	d->suffix_bytes = 0;
-	d->file_at = d->caller_at = d->attach_at = d->site_stack_at = 0;
+	d->file_at = d->attach_at = d->site_stack_at = 0;
 	d->line = d->next_changed = d->callee_before = d->frequent_count = 0;
 	d->list_begun = d->site_stacks_known = d->rows_open = false;
 	return SNAP_OK;
@@ -359,22 +363,22 @@ struct snap_end snap_decoder_end(const struct snap_decoder *d)
 static enum snap_status is_ordered(const struct snap_decoder *d, bool *ordered, struct snap_error *err)
 {
 	const struct snap_snapshot *t = d->t;
-	size_t nodes = t->node_parent.count, frames = t->frame_file.count, strings = t->text_end.count;
+	size_t frames = t->frame_file.count, strings = t->text_end.count;
 	*ordered = false;
 	if (d->live != t->site_stack.count || d->loose_leaf)
 		return SNAP_OK;
-	uint8_t *frame = calloc(frames + strings + 1, 1), *string = frame + frames;
-	if (frame == NULL)
+	uint8_t *string = calloc(strings + 1, 1);
+	if (string == NULL)
 		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
-	for (size_t i = 0; i < nodes; i++)
-		frame[t->node_frame.at[i]] = 1;
-	for (size_t i = 0; i < frames; i++) {
+	bool unused = frames > d->uses.count;
+	for (size_t i = 0; i < frames && !unused; i++) {
+		unused = d->uses.at[i] < USE_NODE;
 		string[t->frame_file.at[i]] = 1;
 		if (t->frame_function.at[i] != SNAP_NONE)
 			string[t->frame_function.at[i]] = 1;
 	}
-	*ordered = memchr(frame, 0, frames + strings) == NULL;
-	free(frame);
+	*ordered = !unused && memchr(string, 0, strings) == NULL;
+	free(string);
 	return SNAP_OK;
 }
 

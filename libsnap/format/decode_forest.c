@@ -1,19 +1,22 @@
 /* Decodes pairs, nodes and stacks: sections 5.6 to 5.8 of the format. */
 #include "format/decoder.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void snap_decode_callers(struct snap_decoder *d, struct cursor *c)
 {
 	uint64_t frames = d->t->frame_file.count;
 	for (size_t row = 0; more_rows(c, row); row++) {
-		uint64_t least = d->callers.count == 0 ? 0 : (uint64_t)(d->callers.at[d->callers.count - 1] >> 1) + 1;
+		uint64_t least = d->callers.count == 0 ? 0 : (uint64_t)d->callers.at[d->callers.count - 1] + 1;
 		uint64_t token = get_uint(c), gap = token >> 1;
 		if (gap >= frames || least + gap >= frames) {
 			snap_damaged(c, "a caller that is not there");
 			return;
 		}
-		PUSH(c, d, &d->callers, (uint32_t)(least + gap) << 1 | (token & 1));
+		if (token & 1)
+			PUSH(c, d, &d->list_callers, (uint32_t)d->callers.count);
+		PUSH(c, d, &d->callers, (uint32_t)(least + gap));
 	}
 }
 
@@ -31,29 +34,27 @@ void snap_decode_first_callees(struct snap_decoder *d, struct cursor *c)
 	}
 }
 
-/* Moves on to the next caller that has further callees. */
-static size_t next_with_more(const struct snap_decoder *d, size_t caller)
-{
-	while (caller < d->callers.count && (d->callers.at[caller] & 1) == 0)
-		caller++;
-	return caller;
-}
-
 /* Ends the list of a caller in further_callees; frames have numbers below it. */
 #define LAST_CALLEE (UINT32_C(1) << 31)
 
+/* Lists are short, and no processor foresees their ends: so these take no branch, here and where pairs are merged. */
 void snap_decode_further_callees(struct snap_decoder *d, struct cursor *c)
 {
 	uint64_t frames = d->t->frame_file.count;
-	size_t count = d->further_callees.count, most = rows_at_most(c), caller = d->caller_at;
+	size_t count = d->further_callees.count, most = rows_at_most(c);
+	size_t list = d->list_ends.count, lists = d->list_callers.count;
 	c->status = snap_vector_reserve(&d->further_callees, count + most, &d->t->budget, c->err);
+	if (c->status == SNAP_OK)
+		c->status = snap_vector_reserve(&d->list_ends, lists, &d->t->budget, c->err);
 	if (c->status < 0)
 		return;
 	const uint8_t *at = c->at, *end = c->end;
-	uint32_t *callees = d->further_callees.at;
-	uint64_t before = d->callee_before;
-	bool begun = d->list_begun;
+	const uint32_t *callers = d->list_callers.at, *first_callees = d->first_callees.at;
+	uint32_t *callees = d->further_callees.at, *list_ends = d->list_ends.at;
+	uint64_t before = d->callee_before, begun = d->list_begun ? UINT64_MAX : 0;
 	size_t count_end = count + most;
+	while (lists > 0 && callers[lists - 1] >= d->first_callees.count)
+		lists--;
 	while (at < end && count < count_end) {
 		struct uint_at token = uint_at(at, end);
 		if (token.at == NULL) {
@@ -61,32 +62,29 @@ void snap_decode_further_callees(struct snap_decoder *d, struct cursor *c)
 			return;
 		}
 		at = token.at;
-		if (!begun) {
-			caller = next_with_more(d, caller);
-			if (caller >= d->first_callees.count) {
-				snap_damaged(c, "a callee without a caller");
-				return;
-			}
-			before = d->first_callees.at[caller];
+		if (list >= lists) {
+			snap_damaged(c, "a callee without a caller");
+			return;
 		}
-		uint64_t gap = token.value >> 1;
-		bool last = token.value & 1;
+		uint64_t gap = token.value >> 1, last = token.value & 1;
+		before = (before & begun) | (first_callees[callers[list]] & ~begun);
 		before += 1 + gap;
 		if (before >= frames) {
 			snap_damaged(c, "a callee that is not there");
 			return;
 		}
-		callees[count++] = (uint32_t)before | (last ? LAST_CALLEE : 0);
-		begun = !last;
-		caller += last;
+		callees[count++] = (uint32_t)(before | last << 31);
+		list_ends[list] = (uint32_t)count;
+		list += last;
+		begun = last - 1;
 	}
 	if (at < end)
 		snap_damaged(c, "too many rows");
 	c->at = at;
 	d->further_callees.count = count;
-	d->list_begun = begun;
+	d->list_begun = begun != 0;
 	d->callee_before = (uint32_t)before;
-	d->caller_at = caller;
+	d->list_ends.count = list;
 }
 
 /* Where the callees that a frame had before this member began. */
@@ -95,44 +93,60 @@ static uint32_t old_begin(const struct snap_decoder *d, size_t frame)
 	return (uint32_t)(frame < d->callee_begin.count ? d->callee_begin.at[frame] : d->callee.count);
 }
 
-/* Appends the new callees of the caller in place `next`; *further is the place of its further ones. */
-static void append_callees(const struct snap_decoder *d, size_t next, size_t *further, struct snap_u32s *callee)
+/* Fills `begin`, for one more than there are frames, and `callee` with the callees of each frame, the new ones behind
+ * the old. */
+static void merge_pairs(struct snap_decoder *d, uint32_t *begin, uint32_t *callee)
 {
-	callee->at[callee->count++] = d->first_callees.at[next];
-	for (bool more = d->callers.at[next] & 1; more; ++*further) {
-		uint32_t callee_and_last = d->further_callees.at[*further];
-		more = (callee_and_last & LAST_CALLEE) == 0;
-		callee->at[callee->count++] = callee_and_last & ~LAST_CALLEE;
+	size_t frames = d->t->frame_file.count, old_frames = d->callee_begin.count;
+	const uint32_t *callers = d->callers.at, *further = d->further_callees.at;
+	uint32_t *list_ends = d->list_ends.at;
+	memset(begin, 0, (frames + 1) * sizeof *begin);
+	for (size_t frame = 0; frame + 1 < old_frames; frame++)
+		begin[frame + 1] = old_begin(d, frame + 1) - old_begin(d, frame);
+	for (size_t i = 0; i < d->callers.count; i++)
+		begin[callers[i] + 1]++;
+	for (size_t i = 0, end = 0; i < d->list_ends.count; end = list_ends[i++])
+		begin[callers[d->list_callers.at[i]] + 1] += list_ends[i] - (uint32_t)end;
+	for (size_t frame = 0; frame < frames; frame++)
+		begin[frame + 1] += begin[frame];
+	for (size_t frame = 0; frame + 1 < old_frames && d->callee.count > 0; frame++)
+		memcpy(callee + begin[frame], d->callee.at + old_begin(d, frame),
+		       (old_begin(d, frame + 1) - old_begin(d, frame)) * sizeof *callee);
+	/* As if none had a list; then the first callees of those that have, and how far each list is to be moved. */
+	for (size_t i = 0; i < d->callers.count; i++)
+		callee[begin[callers[i] + 1] - 1] = d->first_callees.at[i];
+	for (size_t i = 0, end = 0; i < d->list_ends.count; i++) {
+		size_t at = d->list_callers.at[i], list_end = list_ends[i];
+		uint32_t callees_end = begin[callers[at] + 1];
+		callee[callees_end - (list_end - end) - 1] = d->first_callees.at[at];
+		list_ends[i] = callees_end - (uint32_t)list_end;
+		end = list_end;
+	}
+	for (size_t i = 0, list = 0; i < d->further_callees.count; i++) {
+		callee[(uint32_t)i + list_ends[list]] = further[i] & ~LAST_CALLEE;
+		list += further[i] / LAST_CALLEE;
 	}
 }
 
-/* Fills `begin` and `callee`, for which there is room. `seen` has, by callee, the caller that was last found to
- * have it, + 1; NULL where no caller had any before. False if a new pair is an old one. */
-static bool merge_pairs(const struct snap_decoder *d, uint32_t *begin, struct snap_u32s *callee, uint32_t *seen)
+/* Whether a new pair is an old one; after merge_pairs. */
+static enum snap_status repeats_pair(const struct snap_decoder *d, const uint32_t *begin, const uint32_t *callee,
+                                     bool *repeats, struct snap_error *err)
 {
-	size_t frames = d->t->frame_file.count, frame = 0, further = 0;
-	bool fresh = true;
-	for (size_t next = 0; next <= d->callers.count; next++) {
-		bool has_new = next < d->callers.count;
-		size_t caller = has_new ? d->callers.at[next] >> 1 : frames - 1;
-		/* As they were, up to those of the caller. */
-		uint32_t from = old_begin(d, frame), to = old_begin(d, caller + 1), shift = (uint32_t)callee->count - from;
-		for (; frame <= caller; frame++)
-			begin[frame] = old_begin(d, frame) + shift;
-		if (to > from)
-			memcpy(callee->at + callee->count, d->callee.at + from, (to - from) * sizeof *callee->at);
-		callee->count += to - from;
-		if (!has_new)
-			break;
-		size_t first = callee->count;
-		append_callees(d, next, &further, callee);
-		for (uint32_t i = old_begin(d, caller); i < to; i++)
-			seen[d->callee.at[i]] = (uint32_t)caller + 1;
-		for (size_t i = first; i < callee->count && seen != NULL; i++)
-			fresh &= seen[callee->at[i]] != caller + 1;
+	/* By callee, the caller that was last found to have it, + 1. */
+	uint32_t *had_by = calloc(d->t->frame_file.count, sizeof *had_by);
+	*repeats = false;
+	if (had_by == NULL)
+		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+	for (size_t i = 0; i < d->callers.count; i++) {
+		uint32_t caller = d->callers.at[i], old = old_begin(d, caller + 1) - old_begin(d, caller);
+		for (uint32_t at = begin[caller]; at < begin[caller + 1]; at++) {
+			*repeats |= had_by[callee[at]] == caller + 1;
+			if (at < begin[caller] + old)
+				had_by[callee[at]] = caller + 1;
+		}
 	}
-	begin[frames] = (uint32_t)callee->count;
-	return fresh;
+	free(had_by);
+	return SNAP_OK;
 }
 
 /* Puts the new callees of each caller behind its old ones. */
@@ -141,31 +155,31 @@ void snap_finish_pairs(struct snap_decoder *d, struct cursor *c)
 	size_t frames = d->t->frame_file.count, old = d->callee.count;
 	size_t added = d->first_callees.count + d->further_callees.count;
 	size_t old_frames = d->callee_begin.count == 0 ? 0 : d->callee_begin.count - 1;
-	if (d->list_begun || next_with_more(d, d->caller_at) != d->callers.count ||
+	if (d->list_begun || d->list_ends.count != d->list_callers.count ||
 	    d->first_callees.count != d->callers.count) {
 		snap_damaged(c, "callers without callees");
 		return;
 	}
 	if (frames == old_frames && added == 0)
 		return;
-	struct snap_u32s begin = {0}, callee = {0}, seen = {0};
+	struct snap_u32s begin = {0}, callee = {0};
 	struct snap_budget *budget = &d->t->budget;
+	bool repeats = false;
 	if (old + added > SNAP_ROWS_MAX)
 		snap_damaged(c, "too many pairs");
 	if (c->status == SNAP_OK)
 		c->status = snap_vector_reserve(&begin, frames + 1, budget, c->err);
 	if (c->status == SNAP_OK)
 		c->status = snap_vector_reserve(&callee, old + added, budget, c->err);
-	if (c->status == SNAP_OK && old > 0 && added > 0) {
-		c->status = snap_vector_reserve(&seen, frames, budget, c->err);
-		if (c->status == SNAP_OK)
-			memset(seen.at, 0, frames * sizeof *seen.at);
-	}
-	if (c->status == SNAP_OK && !merge_pairs(d, begin.at, &callee, seen.at))
+	if (c->status == SNAP_OK)
+		merge_pairs(d, begin.at, callee.at);
+	if (c->status == SNAP_OK && old > 0 && added > 0)
+		c->status = repeats_pair(d, begin.at, callee.at, &repeats, c->err);
+	if (c->status == SNAP_OK && repeats)
 		snap_damaged(c, "a pair is repeated");
-	snap_vector_free(&seen, budget);
 	if (c->status == SNAP_OK) {
 		begin.count = frames + 1;
+		callee.count = old + added;
 		snap_vector_free(&d->callee_begin, budget);
 		snap_vector_free(&d->callee, budget);
 		d->callee_begin = begin;
@@ -229,6 +243,18 @@ static __attribute__((noinline, cold)) uint32_t other_frame(struct snap_decoder 
 	return (uint32_t)number;
 }
 
+void snap_decoder_open_uses(struct snap_decoder *d, struct cursor *c)
+{
+	size_t frames = d->t->frame_file.count;
+	if (c->status < 0 || d->uses.count == frames)
+		return;
+	c->status = snap_vector_reserve(&d->uses, frames, &d->t->budget, c->err);
+	if (c->status < 0)
+		return;
+	memset(d->uses.at, 0, frames * sizeof *d->uses.at);
+	d->uses.count = frames;
+}
+
 /* Nodes from number `node` to `nodes_end`, or until the section ends; returns the number behind the last. */
 static uint32_t decode_some_nodes(struct snap_decoder *d, struct cursor *c, uint32_t node, uint32_t nodes_end)
 {
@@ -243,6 +269,7 @@ static uint32_t decode_some_nodes(struct snap_decoder *d, struct cursor *c, uint
 	uint32_t *parents = t->node_parent.at, *node_frames = t->node_frame.at;
 	uint32_t *stack_node = t->stack_node.at + t->stack_node.count;
 	uint16_t *depths = t->node_depth.at;
+	uint64_t *uses = d->uses.at;
 	struct level *top = d->levels.at + d->levels.count; /* behind the open list */
 	const uint8_t *at = c->at, *end = c->end;
 	/* A row takes a byte at least: with a bound on rows the end of the bytes needs not be looked for. What is seldom
@@ -283,6 +310,7 @@ static uint32_t decode_some_nodes(struct snap_decoder *d, struct cursor *c, uint
 		/* The stacks get their lengths, and their places, when the group is complete. */
 		*stack_node = node;
 		stack_node += bits >> 2 & 1;
+		uses[frame] += (bits & SNAP_NODE_STACK) + USE_NODE;
 		if (__builtin_expect((bits & (SNAP_NODE_STACK | SNAP_NODE_CHILDREN)) == 0, 0))
 			d->loose_leaf = true;
 		/* Children come next. A list that has ended needs not be kept until that below it has, which takes its
@@ -313,7 +341,9 @@ void snap_decode_nodes(struct snap_decoder *d, struct cursor *c)
 	struct snap_snapshot *t = d->t;
 	uint32_t node = (uint32_t)t->node_parent.count;
 	size_t most = rows_at_most(c), stacks = t->stack_node.count;
-	c->status = snap_snapshot_reserve_nodes(t, rows_to_expect(c, node, t->node_parent.capacity), c->err);
+	snap_decoder_open_uses(d, c);
+	if (c->status == SNAP_OK)
+		c->status = snap_snapshot_reserve_nodes(t, rows_to_expect(c, node, t->node_parent.capacity), c->err);
 	if (c->status == SNAP_OK)
 		c->status = snap_snapshot_reserve_stacks(t, rows_to_expect(c, stacks, t->stack_node.capacity), c->err);
 	if (c->status < 0)

@@ -75,19 +75,25 @@ static void list_new_stacks(struct snap_decoder *d, struct cursor *c)
 	if (c->status < 0)
 		return;
 	snap_vector_expect_writes(&d->site_stacks, before, before + stacks - d->first_stack);
-	uint32_t *begin = calloc(frames + 1, sizeof *begin);
-	if (begin == NULL) {
-		c->status = snap_fail(c->err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+	snap_decoder_open_uses(d, c);
+	if (c->status < 0)
 		return;
+	/* NODE has counted its own. */
+	uint64_t *uses = d->uses.at;
+	for (size_t i = d->first_stack; i < d->first_stack + d->promoted.count; i++)
+		uses[frame[node[i]]] += USE_STACK;
+	for (size_t i = stacks - d->extra.count / 3; i < stacks; i++)
+		uses[frame[node[i]]] += USE_STACK;
+	/* From counts to places. */
+	uint64_t begin = before;
+	for (size_t i = 0; i < frames; i++) {
+		uint64_t count = uses[i] % USE_NODE / USE_STACK;
+		uses[i] = uses[i] / USE_NODE * USE_NODE + begin;
+		begin += count;
 	}
 	for (size_t i = d->first_stack; i < stacks; i++)
-		begin[frame[node[i]] + 1]++;
-	for (size_t i = 0; i < frames; i++)
-		begin[i + 1] += begin[i];
-	for (size_t i = d->first_stack; i < stacks; i++)
-		d->site_stacks.at[before + begin[frame[node[i]]]++] = (uint32_t)i;
+		d->site_stacks.at[uses[frame[node[i]]]++ % USE_NODE] = (uint32_t)i;
 	d->site_stacks.count = before + stacks - d->first_stack;
-	free(begin);
 	d->site_stacks_known = true;
 }
 

@@ -19,6 +19,11 @@ struct level {
 
 SNAP_VECTOR(levels, struct level);
 
+/* Counted in one number, so that a node takes one addition: stacks as they are told in its token, and what no number
+ * of them comes to. */
+#define USE_STACK ((uint64_t)SNAP_NODE_STACK)
+#define USE_NODE (USE_STACK * 2 * SNAP_ROWS_MAX)
+
 /* Values added up, wrapping around, and the bits that are set in any of them. */
 struct sum {
 	uint64_t sum, bits;
@@ -48,11 +53,12 @@ struct snap_decoder {
 	size_t file_at;               /* FRML: the place in `files`, */
 	uint32_t line;                /* and the line before */
 	struct snap_u32s functions;   /* FRMU: codes */
-	struct snap_u32s callers;     /* PRSC: caller << 1 | more */
+	struct snap_u32s callers;     /* PRSC */
+	struct snap_u32s list_callers; /* places in `callers` of those that have further callees */
 	struct snap_u32s first_callees; /* PRSF */
-	struct snap_u32s further_callees; /* PRST; see LAST_CALLEE */
-	size_t caller_at;             /* PRST: the place in `callers`, */
-	bool list_begun;              /* whether its list is begun, */
+	struct snap_u32s further_callees; /* PRST: list by list; see LAST_CALLEE */
+	struct snap_u32s list_ends;   /* where these lists end in it, */
+	bool list_begun;              /* whether another is begun, */
 	uint32_t callee_before;       /* and the callee before */
 	struct snap_u32s attach;      /* ATCH: codes */
 	size_t attach_at;
@@ -60,6 +66,7 @@ struct snap_decoder {
 	                                 behind one that has no callees and never ends */
 	bool too_deep;                /* a new node's depth does not fit in 16 bits */
 	struct snap_u32s roots;       /* new ones */
+	struct snap_u64s uses;        /* by frame: USE_NODE for each new node, USE_STACK for each new stack there */
 	struct snap_u32s root_depths; /* RDEP: as told */
 	struct snap_u32s promoted;    /* STKD */
 	struct snap_u32s extra;       /* STKX: node, length, total, node … */
@@ -200,6 +207,8 @@ void snap_decode_further_callees(struct snap_decoder *d, struct cursor *c);
 void snap_finish_pairs(struct snap_decoder *d, struct cursor *c);
 void snap_decode_attachments(struct snap_decoder *d, struct cursor *c);
 void snap_decode_nodes(struct snap_decoder *d, struct cursor *c);
+/* Makes room for `uses` once frames are known. */
+void snap_decoder_open_uses(struct snap_decoder *d, struct cursor *c);
 void snap_decode_root_depths(struct snap_decoder *d, struct cursor *c);
 void snap_finish_nodes(struct snap_decoder *d, struct cursor *c);
 void snap_decode_promoted(struct snap_decoder *d, struct cursor *c);

@@ -14,7 +14,8 @@
 struct snap_sections {
 	struct snap_input *in;
 	ZSTD_DCtx *zstd; /* NULL before the first packed section: making one costs more than reading a small file */
-	struct snap_u8s stored, raw;
+	struct snap_u8s stored; /* a body that is too long for a peek */
+	struct snap_u8s raw;
 };
 
 static uint32_t get_u16(const uint8_t *p)
@@ -61,6 +62,11 @@ void snap_sections_free(struct snap_sections *r)
 	free(r);
 }
 
+static enum snap_status ends_within(struct snap_sections *r, const char *what, struct snap_error *err)
+{
+	return snap_fail(err, SNAP_ERR_TRUNCATED, snap_input_offset(r->in), "the file ends within %s", what);
+}
+
 /* Reads exactly `size` bytes. */
 static enum snap_status read_all(struct snap_sections *r, void *buffer, size_t size, const char *what,
                                  struct snap_error *err)
@@ -68,7 +74,7 @@ static enum snap_status read_all(struct snap_sections *r, void *buffer, size_t s
 	size_t got;
 	enum snap_status status = snap_input_read(r->in, buffer, size, &got, err);
 	if (status == SNAP_OK && got < size)
-		return snap_fail(err, SNAP_ERR_TRUNCATED, snap_input_offset(r->in), "the file ends within %s", what);
+		return ends_within(r, what, err);
 	return status;
 }
 
@@ -146,17 +152,25 @@ static enum snap_status read_body(struct snap_sections *r, struct snap_section *
                                   struct snap_error *err)
 {
 	char tag[5];
-	/* At least one byte: a body is never NULL. */
-	enum snap_status status = snap_vector_reserve(&r->stored, (size_t)s->stored + 1, NULL, err);
-	if (status == SNAP_OK && s->stored > 0)
-		status = read_all(r, r->stored.at, s->stored, "a section", err);
-	if (status < 0)
-		return status;
-	if (get_u32(header + 16) != snap_crc32(r->stored.at, s->stored))
-		return snap_fail(err, SNAP_ERR_DAMAGED, s->offset, "the checksum of section %s is wrong",
-		                 tag_text(s->tag, tag));
-	s->body = r->stored.at;
-	return SNAP_OK;
+	enum snap_status status;
+	if (s->stored <= SNAP_INPUT_PEEK_MAX) {
+		/* Where it lies: a copy saved. */
+		size_t got;
+		status = snap_input_peek(r->in, s->stored, &s->body, &got, err);
+		if (status == SNAP_OK) {
+			snap_input_skip(r->in, got);
+			status = got == s->stored ? SNAP_OK : ends_within(r, "a section", err);
+		}
+	} else {
+		status = snap_vector_reserve(&r->stored, s->stored, NULL, err);
+		if (status == SNAP_OK)
+			status = read_all(r, r->stored.at, s->stored, "a section", err);
+		s->body = r->stored.at;
+	}
+	if (status == SNAP_OK && get_u32(header + 16) != snap_crc32(s->body, s->stored))
+		status = snap_fail(err, SNAP_ERR_DAMAGED, s->offset, "the checksum of section %s is wrong",
+		                   tag_text(s->tag, tag));
+	return status;
 }
 
 enum snap_status snap_sections_unpack(struct snap_sections *r, struct snap_section *s, struct snap_error *err)
@@ -171,7 +185,7 @@ enum snap_status snap_sections_unpack(struct snap_sections *r, struct snap_secti
 		r->zstd = ZSTD_createDCtx();
 	if (r->zstd == NULL)
 		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
-	size_t size = ZSTD_decompressDCtx(r->zstd, r->raw.at, s->size, r->stored.at, s->stored);
+	size_t size = ZSTD_decompressDCtx(r->zstd, r->raw.at, s->size, s->body, s->stored);
 	if (ZSTD_isError(size) || size != s->size)
 		return snap_fail(err, SNAP_ERR_DAMAGED, s->offset, "section %s does not unpack: %s",
 		                 tag_text(s->tag, tag),

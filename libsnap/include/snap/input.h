@@ -32,10 +32,15 @@ SNAP_API uint64_t snap_input_size(const struct snap_input *in);
 /* Bytes handed out so far. */
 SNAP_API uint64_t snap_input_offset(const struct snap_input *in);
 
-/* Makes up to `size` bytes (at most 65,536) visible in *bytes without consuming them, borrowed until
- * the next call; *got is smaller only at the end of the input. */
+#define SNAP_INPUT_PEEK_MAX 65536
+
+/* Makes up to `size` bytes (at most SNAP_INPUT_PEEK_MAX) visible in *bytes without consuming them, borrowed until
+ * the next call but for snap_input_skip; *got is smaller only at the end of the input. */
 SNAP_API enum snap_status snap_input_peek(struct snap_input *in, size_t size, const uint8_t **bytes, size_t *got,
                                           struct snap_error *err);
+
+/* Consumes bytes that the last peek has shown, or the first of them. */
+SNAP_API void snap_input_skip(struct snap_input *in, size_t size);
 
 /* Copies up to `size` bytes; *got is smaller only at the end of the input. */
 SNAP_API enum snap_status snap_input_read(struct snap_input *in, void *buffer, size_t size, size_t *got,
