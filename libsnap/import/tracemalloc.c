@@ -5,6 +5,7 @@
  * as CPython names a block without Python frames; a total_nframe of None counts as unknown. */
 #define _POSIX_C_SOURCE 200809L
 #include <snap/meta.h>
+#include <snap/reader.h>
 #include <snap/tracemalloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -890,6 +891,18 @@ bool snap_tracemalloc_sniff(const uint8_t *bytes, size_t size)
 	return snap_pickle_sniff(bytes, size) || snap_unpack_sniff(bytes, size);
 }
 
+/* What is compressed is a dump, if anything that is read here. */
+static enum snap_status refuse_snap(struct snap_input *unpacked, struct snap_error *err)
+{
+	const uint8_t *bytes;
+	size_t got;
+	enum snap_status status = snap_input_peek(unpacked, 8, &bytes, &got, err);
+	if (status == SNAP_OK && snap_reader_sniff(bytes, got))
+		status = snap_fail(err, SNAP_ERR_UNSUPPORTED, 0,
+		                   "a .snap file that was compressed once more; unpack it first, with gzip -d or zstd -d");
+	return status;
+}
+
 enum snap_status snap_tracemalloc_read(struct snap_snapshot **out, struct snap_input *in,
                                        const struct snap_limits *limits, struct snap_error *err)
 {
@@ -903,6 +916,8 @@ enum snap_status snap_tracemalloc_read(struct snap_snapshot **out, struct snap_i
 	enum snap_status status = reader_new(&r, limits, err);
 	if (status == SNAP_OK)
 		status = snap_unpack_open(&unpacked, in, r->budget, &trouble, err);
+	if (status == SNAP_OK && unpacked != NULL)
+		status = refuse_snap(unpacked, err);
 	if (status == SNAP_OK)
 		status = snap_pickle_init(&r->pickle, unpacked != NULL ? unpacked : in, err);
 	if (status == SNAP_OK)

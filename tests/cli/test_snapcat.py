@@ -1,5 +1,6 @@
 """snapcat: converting, joining, merging, marking."""
 
+import gzip
 import json
 import os
 import stat
@@ -137,6 +138,17 @@ class Output(Cat):
         kept = (self.folder / "a.snap").read_bytes()
         self.expect_failure("snapcat", "-o", "a.snap", "after.pickle", "none", err="snapcat: none: .*")
         self.assertEqual((self.folder / "a.snap").read_bytes(), kept)
+
+
+class Input(Cat):
+    def test_compressed_dump(self):
+        packed = gzip.compress((self.folder / "before.pickle").read_bytes())
+        self.assertEqual(self.totals(stdin=packed), [{"blocks": 14, "bytes": 7736}])
+
+    def test_compressed_snap(self):
+        packed = gzip.compress(self.expect("snapcat", "before.pickle"))
+        self.expect_failure("snapcat", stdin=packed, err=r"snapcat: .*: offset 0: a \.snap file that was compressed once more; "
+                            r"unpack it first, with gzip -d or zstd -d")
 
 
 class Series(Cat):
