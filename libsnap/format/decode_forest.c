@@ -1,7 +1,6 @@
 /* Decodes pairs, nodes and stacks: sections 5.6 to 5.8 of the format. */
 #include "format/decoder.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 void snap_decode_callers(struct snap_decoder *d, struct cursor *c)
@@ -52,9 +51,7 @@ void snap_decode_further_callees(struct snap_decoder *d, struct cursor *c)
 	const uint32_t *callers = d->list_callers.at, *first_callees = d->first_callees.at;
 	uint32_t *callees = d->further_callees.at, *list_ends = d->list_ends.at;
 	uint64_t before = d->callee_before, begun = d->list_begun ? UINT64_MAX : 0;
-	size_t count_end = count + most;
-	while (lists > 0 && callers[lists - 1] >= d->first_callees.count)
-		lists--;
+	size_t count_end = count + most, first_count = d->first_callees.count;
 	while (at < end && count < count_end) {
 		struct uint_at token = uint_at(at, end);
 		if (token.at == NULL) {
@@ -62,7 +59,7 @@ void snap_decode_further_callees(struct snap_decoder *d, struct cursor *c)
 			return;
 		}
 		at = token.at;
-		if (list >= lists) {
+		if (list >= lists || callers[list] >= first_count) {
 			snap_damaged(c, "a callee without a caller");
 			return;
 		}
@@ -93,15 +90,20 @@ static uint32_t old_begin(const struct snap_decoder *d, size_t frame)
 	return (uint32_t)(frame < d->callee_begin.count ? d->callee_begin.at[frame] : d->callee.count);
 }
 
+static size_t old_frame_count(const struct snap_decoder *d)
+{
+	return d->callee_begin.count == 0 ? 0 : d->callee_begin.count - 1;
+}
+
 /* Fills `begin`, for one more than there are frames, and `callee` with the callees of each frame, the new ones behind
  * the old. */
 static void merge_pairs(struct snap_decoder *d, uint32_t *begin, uint32_t *callee)
 {
-	size_t frames = d->t->frame_file.count, old_frames = d->callee_begin.count;
+	size_t frames = d->t->frame_file.count, old_frames = old_frame_count(d);
 	const uint32_t *callers = d->callers.at, *further = d->further_callees.at;
 	uint32_t *list_ends = d->list_ends.at;
 	memset(begin, 0, (frames + 1) * sizeof *begin);
-	for (size_t frame = 0; frame + 1 < old_frames; frame++)
+	for (size_t frame = 0; frame < old_frames; frame++)
 		begin[frame + 1] = old_begin(d, frame + 1) - old_begin(d, frame);
 	for (size_t i = 0; i < d->callers.count; i++)
 		begin[callers[i] + 1]++;
@@ -109,9 +111,12 @@ static void merge_pairs(struct snap_decoder *d, uint32_t *begin, uint32_t *calle
 		begin[callers[d->list_callers.at[i]] + 1] += list_ends[i] - (uint32_t)end;
 	for (size_t frame = 0; frame < frames; frame++)
 		begin[frame + 1] += begin[frame];
-	for (size_t frame = 0; frame + 1 < old_frames && d->callee.count > 0; frame++)
+	/* Old callees move by the same up to those of the next caller. */
+	for (size_t i = 0, frame = 0, next; d->callee.count > 0 && frame < old_frames; i++, frame = next) {
+		next = i < d->callers.count && callers[i] < old_frames ? callers[i] + 1 : old_frames;
 		memcpy(callee + begin[frame], d->callee.at + old_begin(d, frame),
-		       (old_begin(d, frame + 1) - old_begin(d, frame)) * sizeof *callee);
+		       (old_begin(d, next) - old_begin(d, frame)) * sizeof *callee);
+	}
 	/* As if none had a list; then the first callees of those that have, and how far each list is to be moved. */
 	for (size_t i = 0; i < d->callers.count; i++)
 		callee[begin[callers[i] + 1] - 1] = d->first_callees.at[i];
@@ -128,25 +133,21 @@ static void merge_pairs(struct snap_decoder *d, uint32_t *begin, uint32_t *calle
 	}
 }
 
-/* Whether a new pair is an old one; after merge_pairs. */
-static enum snap_status repeats_pair(const struct snap_decoder *d, const uint32_t *begin, const uint32_t *callee,
-                                     bool *repeats, struct snap_error *err)
+/* Whether a new pair is an old one; after merge_pairs. `had_by` has room for a number by frame. */
+static bool repeats_pair(const struct snap_decoder *d, const uint32_t *begin, const uint32_t *callee, uint32_t *had_by)
 {
+	bool repeats = false;
 	/* By callee, the caller that was last found to have it, + 1. */
-	uint32_t *had_by = calloc(d->t->frame_file.count, sizeof *had_by);
-	*repeats = false;
-	if (had_by == NULL)
-		return snap_fail(err, SNAP_ERR_NOMEM, SNAP_NO_OFFSET, "out of memory");
+	memset(had_by, 0, d->t->frame_file.count * sizeof *had_by);
 	for (size_t i = 0; i < d->callers.count; i++) {
 		uint32_t caller = d->callers.at[i], old = old_begin(d, caller + 1) - old_begin(d, caller);
 		for (uint32_t at = begin[caller]; at < begin[caller + 1]; at++) {
-			*repeats |= had_by[callee[at]] == caller + 1;
+			repeats |= had_by[callee[at]] == caller + 1;
 			if (at < begin[caller] + old)
 				had_by[callee[at]] = caller + 1;
 		}
 	}
-	free(had_by);
-	return SNAP_OK;
+	return repeats;
 }
 
 /* Puts the new callees of each caller behind its old ones. */
@@ -154,17 +155,15 @@ void snap_finish_pairs(struct snap_decoder *d, struct cursor *c)
 {
 	size_t frames = d->t->frame_file.count, old = d->callee.count;
 	size_t added = d->first_callees.count + d->further_callees.count;
-	size_t old_frames = d->callee_begin.count == 0 ? 0 : d->callee_begin.count - 1;
 	if (d->list_begun || d->list_ends.count != d->list_callers.count ||
 	    d->first_callees.count != d->callers.count) {
 		snap_damaged(c, "callers without callees");
 		return;
 	}
-	if (frames == old_frames && added == 0)
+	if (frames == old_frame_count(d) && added == 0)
 		return;
-	struct snap_u32s begin = {0}, callee = {0};
+	struct snap_u32s begin = {0}, callee = {0}, had_by = {0};
 	struct snap_budget *budget = &d->t->budget;
-	bool repeats = false;
 	if (old + added > SNAP_ROWS_MAX)
 		snap_damaged(c, "too many pairs");
 	if (c->status == SNAP_OK)
@@ -174,9 +173,10 @@ void snap_finish_pairs(struct snap_decoder *d, struct cursor *c)
 	if (c->status == SNAP_OK)
 		merge_pairs(d, begin.at, callee.at);
 	if (c->status == SNAP_OK && old > 0 && added > 0)
-		c->status = repeats_pair(d, begin.at, callee.at, &repeats, c->err);
-	if (c->status == SNAP_OK && repeats)
+		c->status = snap_vector_reserve(&had_by, frames, budget, c->err);
+	if (c->status == SNAP_OK && had_by.capacity > 0 && repeats_pair(d, begin.at, callee.at, had_by.at))
 		snap_damaged(c, "a pair is repeated");
+	snap_vector_free(&had_by, budget);
 	if (c->status == SNAP_OK) {
 		begin.count = frames + 1;
 		callee.count = old + added;

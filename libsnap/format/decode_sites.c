@@ -1,7 +1,6 @@
 /* Decodes changed and new sites: sections 5.9 and 5.10 of the format. */
 #include "format/decoder.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 void snap_decode_changed(struct snap_decoder *d, struct cursor *c)

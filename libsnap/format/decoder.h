@@ -66,7 +66,8 @@ struct snap_decoder {
 	                                 behind one that has no callees and never ends */
 	bool too_deep;                /* a new node's depth does not fit in 16 bits */
 	struct snap_u32s roots;       /* new ones */
-	struct snap_u64s uses;        /* by frame: USE_NODE for each new node, USE_STACK for each new stack there */
+	struct snap_u64s uses;        /* by frame: USE_NODE for each new node, USE_STACK for each new stack there; once these
+	                                 are listed, a place in site_stacks instead of the latter */
 	struct snap_u32s root_depths; /* RDEP: as told */
 	struct snap_u32s promoted;    /* STKD */
 	struct snap_u32s extra;       /* STKX: node, length, total, node … */

@@ -189,6 +189,26 @@ TEST(peek_sees_what_read_gives)
 	}
 }
 
+TEST(skip_consumes_what_was_seen)
+{
+	struct feeder feeder = {.size = SIZE, .step = 10007};
+	struct snap_input *in;
+	if (!CHECK(snap_input_from_function(&in, feed, NULL, &feeder, NULL) == SNAP_OK))
+		return;
+	for (size_t at = 0, step = 1; at < SIZE; step = step * 3 % 65521) {
+		const uint8_t *bytes;
+		size_t seen;
+		CHECK_INT(snap_input_peek(in, step, &bytes, &seen, NULL), SNAP_OK);
+		snap_input_skip(in, seen);
+		at += seen;
+		CHECK_INT(snap_input_offset(in), at);
+		/* Still there. */
+		if (!CHECK(seen > 0) || !CHECK(memcmp(bytes, content + at - seen, seen) == 0))
+			break;
+	}
+	snap_input_close(in);
+}
+
 TEST(peek_has_a_limit)
 {
 	struct snap_input *in;
