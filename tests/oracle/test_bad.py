@@ -118,6 +118,30 @@ class Large(unittest.TestCase):
         self.assertEqual(disagreements_on_bytes(cases), [])
         self.assertEqual([read_by_python(data).error is None for _, data in cases], [True] * 4 + [False] * 2)
 
+    def test_short_sections_behind_many_callers(self):
+        """A time that grows with callers x sections is one that nobody waits for."""
+        make = load_make()
+        callers, sections = 2000000, 400000
+        f = make.File((ROOT / "testdata/golden/v1/empty.snap").read_bytes())
+        member = f[0]
+        member.pop()  # END
+
+        def put(tag, rows):
+            member.extend(make.Section(tag, rows[i:i + 65536], flags=make.MUST) for i in range(0, len(rows), 65536))
+
+        for tag, rows in (b"STRP", b"\0\1"), (b"STRB", b"a"), (b"FRMF", b"\0"):
+            put(tag, rows)
+        put(b"FRML", b"\2" * (callers - 1) + b"\3")
+        put(b"PRSC", b"\1" * callers)  # each has a list, which only the first begins
+        put(b"PRSF", b"\0")
+        data = f.join()[0] + make.Section(b"PRST", b"\0").join() * sections
+        with tempfile.NamedTemporaryFile(suffix=".snap") as file:
+            file.write(data)
+            file.flush()
+            done = subprocess.run([BIN / "snapinfo", file.name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+        self.assertEqual((done.returncode, done.stdout), (2, b""))
+        self.assertIn(b"offset %d: truncated" % len(data), done.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()
