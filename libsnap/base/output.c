@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <snap/output.h>
 #include <stdbool.h>
@@ -137,13 +138,17 @@ static enum snap_status follow_links(char **path, struct snap_error *err)
 	return system_error(err, "create");
 }
 
-/* Tries names `TARGET.tmp-XXXXXX` until `make` makes one of them, which is then the temporary file. */
+/* Tries names `TARGET.tmp-XXXXXX`, of a target whose name is too long for that its beginning, until `make` makes one
+ * of them, which is then the temporary file. */
 static enum snap_status make_temporary(struct snap_output *o, int (*make)(struct snap_output *o, const char *name),
                                        struct snap_error *err)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz012345";
 	static const char ending[] = ".tmp-XXXXXX";
-	size_t length = strlen(o->target);
+	const char *slash = strrchr(o->target, '/'), *base = slash != NULL ? slash + 1 : o->target;
+	size_t length = strlen(o->target), base_length = strlen(base), room = NAME_MAX + 1 - sizeof ending;
+	if (base_length > room && base_length <= NAME_MAX)
+		length -= base_length - room;
 	char *name = malloc(length + sizeof ending);
 	if (name == NULL)
 		return no_memory(err);
@@ -244,12 +249,13 @@ enum snap_status snap_output_create(struct snap_output **out, const char *path, 
 		goto failed;
 
 	struct stat st;
-	bool exists = false;
+	bool exists = false, too_long = false;
 	int standing = descriptor_of(target);
 	if (standing >= 0) {
 		o->fd = fcntl(standing, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	} else {
 		exists = stat(target, &st) == 0;
+		too_long = !exists && errno == ENAMETOOLONG;
 		if (exists && !S_ISREG(st.st_mode))
 			o->fd = open_for_writing(target, 0, 0); /* a device or FIFO is itself the place to write to */
 	}
@@ -257,6 +263,9 @@ enum snap_status snap_output_create(struct snap_output **out, const char *path, 
 		o->owns_fd = o->fd >= 0;
 		if (o->fd < 0)
 			status = system_error(err, "open for writing");
+	} else if (too_long) {
+		/* A file without a name would be made, and find that out at its end. */
+		status = system_error(err, "create");
 	} else if (target[0] == '\0' || target[strlen(target) - 1] == '/') {
 		errno = target[0] == '\0' ? ENOENT : EISDIR;
 		status = system_error(err, "create");
