@@ -26,6 +26,8 @@ MODES = ("sampled", "exact")
 PAUSES = 5
 PAUSE_LIMITS = {"exact": 30, "sampled": 10}  # milliseconds
 FACTOR_LIMITS = {"sampled": 1.10, "exact": 2.0}
+# Hooks cannot save time: a mean below this tells of the machine, not of them.
+LEAST_FACTOR = 0.95
 # Of what tracemalloc with as many frames adds.
 LESS_THAN_TRACEMALLOC = 10
 # Python goes on where a sitecustomize fails, without hooks.
@@ -114,12 +116,17 @@ class Bench:
             print("  %-18s %s" % (program, "".join(cells)), flush=True)
         means = {name: math.exp(sum(map(math.log, values)) / len(values)) for name, values in factors.items()}
         print("  %-18s %s" % ("geometric mean", "".join("%15.3f" % mean for mean in means.values())))
+        if min(means.values(), default=1) < LEAST_FACTOR:
+            print("  %-18s FAILED: less than alone, so the machine was not quiet enough" % "geometric mean")
+            self.failures += 1
+            return
         for mode in MODES:
             if mode in means:
                 self.judge("%s: %s" % (version, mode), means[mode], FACTOR_LIMITS[mode])
                 share = (means[mode] - 1) / (means["tm %d" % FRAMES] - 1)
                 self.judge("%s: %s, what it adds of what tracemalloc adds" % (version, mode), share, 1 / LESS_THAN_TRACEMALLOC)
-                print("  %-18s adds 1/%.0f of what tracemalloc with %d frames adds" % (mode, 1 / max(share, 1e-9), FRAMES))
+                print("  %-18s adds %s of what tracemalloc with %d frames adds" % (
+                    mode, "1/%.0f" % (1 / share) if share > 0.001 else "less than 1/1000", FRAMES))
 
     def pauses(self, version, python):
         program = os.path.join(HERE, "capture", "heap.py")
