@@ -7,9 +7,9 @@
 #include "frontend/messages.h"
 #include "frontend/operands.h"
 #include "frontend/options.h"
+#include "frontend/report.h"
 #include "frontend/stream.h"
 #include "frontend/text.h"
-#include "frontend/report.h"
 #include "frontend/tool.h"
 
 static const struct tool tool = {

@@ -19,8 +19,9 @@ struct level {
 
 SNAP_VECTOR(levels, struct level);
 
-/* Counted in one number, so that a node takes one addition: stacks as they are told in its token, and what no number
- * of them comes to. */
+/* How a frame is used, in one number, so that reading a node takes one addition: below USE_NODE the stacks that end
+ * there, each as much as its bit in the node's token, and above that the nodes. There are never so many stacks that they
+ * reach it. */
 #define USE_STACK ((uint64_t)SNAP_NODE_STACK)
 #define USE_NODE (USE_STACK * 2 * SNAP_ROWS_MAX)
 

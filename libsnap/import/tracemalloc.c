@@ -891,7 +891,7 @@ bool snap_tracemalloc_sniff(const uint8_t *bytes, size_t size)
 	return snap_pickle_sniff(bytes, size) || snap_unpack_sniff(bytes, size);
 }
 
-/* What is compressed is a dump, if anything that is read here. */
+/* The first bytes of what is compressed look the same for all; only here is it seen that a .snap is in it. */
 static enum snap_status refuse_snap(struct snap_input *unpacked, struct snap_error *err)
 {
 	const uint8_t *bytes;

@@ -7,9 +7,9 @@
 
 struct snap_output;
 
-/* Creates `PATH.tmp-XXXXXX` beside `path` (PATH is cut where the name would be too long), mode 0666 less the umask,
- * to be renamed to `path` by snap_output_finish. An existing file stays whole until then and keeps its mode. Yours; free with
- * snap_output_free. */
+/* Creates `PATH.tmp-XXXXXX` beside `path`, mode 0666 less the umask, to be renamed to `path` by snap_output_finish.
+ * Where that name would be too long, it begins with as much of PATH as there is room for. An existing file stays
+ * whole until then and keeps its mode. Yours; free with snap_output_free. */
 SNAP_API enum snap_status snap_output_create(struct snap_output **out, const char *path, struct snap_error *err);
 
 /* Writes to a descriptor, which stays the caller's to close. */
