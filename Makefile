@@ -92,7 +92,7 @@ static := $(BUILD)/lib/libsnap.a
 shared := $(BUILD)/lib/libsnap.so.$(VERSION)
 shared_links := $(BUILD)/lib/$(SONAME) $(BUILD)/lib/libsnap.so
 sqlite_extension := $(BUILD)/lib/libsnap_sqlite.so
-agent := $(BUILD)/lib/snaptools/snapcapture.so $(BUILD)/lib/snaptools/sitecustomize.py
+agent := $(addprefix $(BUILD)/lib/snaptools/,snapcapture.so sitecustomize.py snaprun_aside.py)
 
 .PHONY: all test-programs fuzz-programs demo check test lint bench bench-capture leakbench stress fuzz install uninstall clean FORCE
 .DELETE_ON_ERROR:
@@ -202,7 +202,7 @@ $(BUILD)/lib/snaptools/snapcapture.so: $(call object,$(agent_sources)) $(static)
 	@mkdir -p $(@D)
 	$(link) -shared -pthread -Wl,--exclude-libs,ALL -o $@ $^ $(LIBS) -ldl
 
-$(BUILD)/lib/snaptools/sitecustomize.py: cmd/capture/sitecustomize.py
+$(BUILD)/lib/snaptools/%.py: cmd/capture/%.py
 	@mkdir -p $(@D)
 	cp $< $@
 
@@ -307,6 +307,10 @@ fuzz:
 	@$(MAKE) --no-print-directory $(jobs) VARIANT=$(FUZZ_VARIANT) fuzz-programs
 	@FUZZ_RUNS='$(FUZZ_RUNS)' FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/run.sh build/$(FUZZ_VARIANT) $(FUZZ_TARGETS)
 
+# Python's modules in a folder, for the python3 of the system.
+compiled = test ! -x /usr/bin/python3 || \
+           /usr/bin/python3 -c 'import compileall; compileall.compile_dir("$(1)", quiet=1, invalidation_mode=compileall.py_compile.PycInvalidationMode.UNCHECKED_HASH)'
+
 install: all
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(includedir)/snap $(DESTDIR)$(docdir)
 	install -m 755 $(tools) $(DESTDIR)$(bindir)
@@ -316,6 +320,8 @@ install: all
 	$(call pkgconfig,$(PREFIX),$(libdir),$(includedir)) >$(DESTDIR)$(libdir)/pkgconfig/snap.pc
 	install -d $(DESTDIR)$(agentdir)
 	install -m 644 $(agent) $(DESTDIR)$(agentdir)
+	@# Where Python may not keep there what it compiles, it would do so at each start of a program.
+	-$(call compiled,$(DESTDIR)$(agentdir))
 	install -m 644 $(headers) $(DESTDIR)$(includedir)/snap
 	install -m 644 $(wildcard README.md LICENSE schema/*.md schema/*.sql) $(DESTDIR)$(docdir)
 	for page in $(man_pages); do \

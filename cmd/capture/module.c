@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent.h"
@@ -64,6 +65,55 @@ static struct python_method capture_methods[] = {
 	{NULL, NULL, 0, NULL},
 };
 
+/* As they are asked for, and not looked at yet; times in seconds. */
+struct wishes {
+	int frames, limit, keep, collect, ignore_limit, signal, details, top;
+	long long keep_bytes, rss_above, rss_step, period;
+	double every, keep_for;
+	const char *mode;
+};
+static const struct wishes defaults = {.frames = 10, .mode = "sampled", .period = (long long)RECORDER_PERIOD};
+
+/* NULL, or why it did not begin. */
+static const char *begin(py_object *module, const char *folder, const struct wishes *wishes)
+{
+	struct agent_options options = {.folder = folder,
+					.recorder = {.frames = (unsigned)wishes->frames, .period = (uint64_t)wishes->period},
+					.every = wishes->every,
+					.limit = (unsigned)wishes->limit,
+					.keep = {.files = (unsigned)wishes->keep, .bytes = (uint64_t)wishes->keep_bytes},
+					.watch = {.rss_above = (uint64_t)wishes->rss_above,
+						  .rss_step = (uint64_t)wishes->rss_step,
+						  .no_limit = wishes->ignore_limit != 0},
+					.signal = wishes->signal,
+					.collect = wishes->collect != 0,
+					.details = wishes->details != 0,
+					.top = (unsigned)wishes->top};
+	if (!python_in_main_interpreter())
+		return "only the main interpreter is captured";
+	if (wishes->frames < 1 || wishes->frames > 65535)
+		return "frames is a number from 1 to 65535";
+	if (!isfinite(wishes->every) || wishes->every < 0 || wishes->every > 1e9)
+		return "every is a number of seconds";
+	if (wishes->limit < 0 || wishes->keep < 0 || wishes->keep == 1)
+		return "limit is a number of snapshots, and keep a number from 2";
+	if (wishes->keep_bytes < 0 || wishes->rss_above < 0 || wishes->rss_step < 0)
+		return "keep_bytes, rss_above and rss_step are numbers of bytes";
+	if (!isfinite(wishes->keep_for) || wishes->keep_for < 0 || wishes->keep_for > 1e10)
+		return "keep_for is a number of seconds";
+	options.keep.seconds = (uint64_t)(wishes->keep_for + 0.999);
+	if (wishes->top < 0)
+		return "top is a number of groups";
+	if (wishes->signal != 0 && !signals_may_be(wishes->signal))
+		return "signal is SIGUSR1, SIGUSR2 or a real-time signal";
+	if (!recorder_find_mode(wishes->mode, &options.recorder.mode))
+		return "mode is sampled, exact or tracemalloc";
+	if (wishes->period < 1 || (unsigned long long)wishes->period > RECORDER_PERIOD_MAX)
+		return "period is a number of bytes, from 1 to 1 TiB";
+	const char *why;
+	return agent_start(module, &options, &why) ? NULL : why;
+}
+
 static py_object *start(py_object *self, py_object *arguments, py_object *keywords)
 {
 	static char word_folder[] = "folder", word_frames[] = "frames", word_every[] = "every",
@@ -75,62 +125,64 @@ static py_object *start(py_object *self, py_object *arguments, py_object *keywor
 				word_keep_bytes, word_keep_for, word_above, word_step, word_ignore, word_signal,
 				word_details, word_top, word_mode, word_period, NULL};
 	py_object *folder = NULL;
-	long long keep_bytes = 0, rss_above = 0, rss_step = 0;
-	double keep_for = 0;
-	int ignore_limit = 0, details = 0, top = 0;
-	struct agent_options options = {.folder = NULL};
-	const char *mode = "sampled";
-	long long period = (long long)RECORDER_PERIOD;
-	int frames = 10, limit = 0, keep = 0, collect = 0;
+	struct wishes wishes = defaults;
 	char *path;
 	ssize_t size;
-	if (!py.PyArg_ParseTupleAndKeywords(arguments, keywords, "O&|$idiipLdLLpipisL:start", words, py.PyUnicode_FSConverter,
-					    &folder, &frames, &options.every, &limit, &keep, &collect, &keep_bytes,
-					    &keep_for, &rss_above, &rss_step, &ignore_limit, &options.signal,
-					    &details, &top, &mode, &period))
+	if (!py.PyArg_ParseTupleAndKeywords(arguments, keywords, "O&|$idiipLdLLpipisL:start", words,
+					    py.PyUnicode_FSConverter, &folder, &wishes.frames, &wishes.every,
+					    &wishes.limit, &wishes.keep, &wishes.collect, &wishes.keep_bytes,
+					    &wishes.keep_for, &wishes.rss_above, &wishes.rss_step, &wishes.ignore_limit,
+					    &wishes.signal, &wishes.details, &wishes.top, &wishes.mode, &wishes.period))
 		return NULL;
 	const char *why = NULL;
-	if (!python_in_main_interpreter())
-		why = "only the main interpreter is captured";
-	else if (frames < 1 || frames > 65535)
-		why = "frames is a number from 1 to 65535";
-	else if (!isfinite(options.every) || options.every < 0 || options.every > 1e9)
-		why = "every is a number of seconds";
-	else if (limit < 0 || keep < 0 || keep == 1)
-		why = "limit is a number of snapshots, and keep a number from 2";
-	else if (keep_bytes < 0 || rss_above < 0 || rss_step < 0)
-		why = "keep_bytes, rss_above and rss_step are numbers of bytes";
-	else if (!isfinite(keep_for) || keep_for < 0 || keep_for > 1e10)
-		why = "keep_for is a number of seconds";
-	else if (top < 0)
-		why = "top is a number of groups";
-	else if (options.signal != 0 && !signals_may_be(options.signal))
-		why = "signal is SIGUSR1, SIGUSR2 or a real-time signal";
-	else if (!recorder_find_mode(mode, &options.recorder.mode))
-		why = "mode is sampled, exact or tracemalloc";
-	else if (period < 1 || (unsigned long long)period > RECORDER_PERIOD_MAX)
-		why = "period is a number of bytes, from 1 to 1 TiB";
-	else if (py.PyBytes_AsStringAndSize(folder, &path, &size) == 0) {
-		options.folder = path;
-		options.recorder.frames = (unsigned)frames;
-		options.recorder.period = (uint64_t)period;
-		options.limit = (unsigned)limit;
-		options.keep = (struct retention){.files = (unsigned)keep,
-						  .bytes = (uint64_t)keep_bytes,
-						  .seconds = (uint64_t)(keep_for + 0.999)};
-		options.watch = (struct watch_options){.rss_above = (uint64_t)rss_above,
-						       .rss_step = (uint64_t)rss_step,
-						       .no_limit = ignore_limit != 0};
-		options.collect = collect != 0;
-		options.details = details != 0;
-		options.top = (unsigned)top;
-		if (agent_start(self, &options, &why))
-			why = NULL;
-	}
+	if (py.PyBytes_AsStringAndSize(folder, &path, &size) == 0)
+		why = begin(self, path, &wishes);
 	py.Py_DecRef(folder);
 	if (why != NULL)
 		return fail(why);
 	return py.PyErr_Occurred() != NULL ? NULL : python_new_object("snapcapture.Capture", capture_methods);
+}
+
+static long long asked(const char *variable)
+{
+	const char *text = getenv(variable);
+	return text != NULL ? strtoll(text, NULL, 10) : 0;
+}
+
+static bool is_asked(const char *variable)
+{
+	const char *text = getenv(variable);
+	return text != NULL && text[0] != '\0';
+}
+
+/* Numbers beyond the range of an int were refused by snaprun. */
+static py_object *start_for_snaprun(py_object *self, py_object *nothing)
+{
+	(void)nothing;
+	const char *folder = getenv("SNAPRUN_FOLDER");
+	struct wishes wishes = {.frames = (int)asked("SNAPRUN_FRAMES"),
+				.every = (double)asked("SNAPRUN_EVERY") / 1000,
+				.limit = (int)asked("SNAPRUN_LIMIT"),
+				.keep = (int)asked("SNAPRUN_KEEP"),
+				.keep_bytes = asked("SNAPRUN_KEEP_BYTES"),
+				.keep_for = (double)asked("SNAPRUN_KEEP_FOR") / 1000,
+				.rss_above = asked("SNAPRUN_RSS_ABOVE"),
+				.rss_step = asked("SNAPRUN_RSS_STEP"),
+				.ignore_limit = is_asked("SNAPRUN_IGNORE_LIMIT"),
+				.signal = (int)asked("SNAPRUN_SIGNAL"),
+				.details = is_asked("SNAPRUN_DETAILS"),
+				.top = (int)asked("SNAPRUN_TOP"),
+				.collect = is_asked("SNAPRUN_GC"),
+				.mode = is_asked("SNAPRUN_MODE") ? getenv("SNAPRUN_MODE") : defaults.mode,
+				.period = asked("SNAPRUN_PERIOD")};
+	if (wishes.frames == 0)
+		wishes.frames = defaults.frames;
+	if (wishes.period == 0)
+		wishes.period = defaults.period;
+	if (!python_in_main_interpreter())
+		return return_none();
+	const char *why = begin(self, folder != NULL ? folder : ".", &wishes);
+	return why != NULL ? fail(why) : return_none();
 }
 
 static py_object *stop(py_object *self, py_object *nothing)
@@ -212,6 +264,7 @@ static struct python_method methods[] = {
 	 "      rss_step=0, ignore_limit=False, signal=0, details=False, top=0, mode='sampled',\n"
 	 "      period=65536)\n--\n\nBegins a capture into a folder that is there, as the "
 	 "options of snaprun(1) do, and returns an\nobject that ends it where it is used in a with statement."},
+	{"start_for_snaprun", start_for_snaprun, PYTHON_NO_ARGUMENTS, "Begins the capture that snaprun(1) asks for."},
 	{"stop", stop, PYTHON_NO_ARGUMENTS, "stop()\n--\n\nEnds the capture, with a last snapshot."},
 	{"is_capturable", is_capturable, PYTHON_NO_ARGUMENTS, "Whether this is the main interpreter."},
 	{"at_exit", at_exit, PYTHON_NO_ARGUMENTS, "Called by Python at exit."},

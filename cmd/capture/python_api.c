@@ -76,6 +76,7 @@ bool python_load(const char **why)
 	if (!look_up(&py.current_thread, "PyThreadState_GetUnchecked") &&
 	    !look_up(&py.current_thread, "_PyThreadState_UncheckedGet"))
 		*why = "this interpreter does not tell which thread runs";
+	look_up(&py.allocator_name, "_PyMem_GetCurrentAllocatorName");
 	look_up(&py.set_reference_tracer, "PyRefTracer_SetTracer");
 	look_up(&py.get_reference_tracer, "PyRefTracer_GetTracer");
 	if (py.none == NULL || py.runtime_error == NULL || py.import_error == NULL)
@@ -112,6 +113,12 @@ bool python_in_function(const char *name)
 	py.Py_DecRef(own_name);
 	py.Py_DecRef(code);
 	return is_it;
+}
+
+bool python_has_pymalloc(void)
+{
+	const char *name = py.allocator_name != NULL ? py.allocator_name() : NULL;
+	return name != NULL && strcmp(name, "pymalloc") == 0;
 }
 
 bool python_in_main_interpreter(void)

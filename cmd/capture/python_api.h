@@ -76,6 +76,7 @@ struct python {
 	 * Python uses again. */
 	int (*set_reference_tracer)(int (*tracer)(py_object *, int event, void *data), void *data);
 	int (*(*get_reference_tracer)(void **data))(py_object *, int event, void *data);
+	const char *(*allocator_name)(void); /* _PyMem_GetCurrentAllocatorName; NULL = this version has none */
 	py_object *none;
 	py_object *runtime_error; /* exceptions */
 	py_object *import_error;
@@ -95,6 +96,10 @@ bool python_has_gil(void);
 
 /* Whether the Python function that runs has this name. With the GIL. */
 bool python_in_function(const char *name);
+
+/* Whether small blocks of the domains MEM and OBJ come from pymalloc, Python's own allocator, and nothing is above it,
+ * nor anything above the C library's in the domain RAW. */
+bool python_has_pymalloc(void);
 
 /* Whether the caller runs in the main interpreter, the only one the agent works in. */
 bool python_in_main_interpreter(void);

@@ -46,6 +46,7 @@ static struct {
 	uint64_t live, bytes, peak_bytes, lost;
 	uint64_t in_hand; /* blocks that are between two addresses */
 	bool keeps;       /* a copy is in use: nothing is forgotten */
+	bool counts;      /* some counter was not 0 since all were */
 	unsigned domains[DOMAINS_MAX], domain_count;
 	int (*other_reference_tracer)(py_object *, int, void *);
 	void *other_reference_data;
@@ -58,11 +59,13 @@ static atomic_uint_least16_t counters[COUNTERS];
 static __thread __attribute__((tls_model("initial-exec"))) struct {
 	struct sampler_stream stream; /* none is missed at a glance while inside */
 	uintptr_t fresh; /* a recorded block that an object may be about to be made in, or was to be */
+	uint32_t raw_reallocs; /* how often a block of the domain RAW was to change its size */
 	bool inside;     /* an allocator that may call another domain's */
-	bool passed;     /* a hook while inside */
+	uint8_t passed;  /* hooks while inside */
 } thread;
+enum { PASSED_HOOK = 1, PASSED_APART = 2 };
 
-static struct python_allocator next[PYTHON_ALLOCATORS];
+static struct python_allocator next[PYTHON_ALLOCATORS], pymalloc[PYTHON_ALLOCATORS];
 
 static inline void take_lock(void)
 {
@@ -153,6 +156,7 @@ static inline void count(uint64_t block, int change)
 	uint_least16_t before = atomic_load_explicit(counter, memory_order_relaxed);
 	if (before != UINT16_MAX)
 		atomic_store_explicit(counter, (uint_least16_t)(before + change), memory_order_relaxed);
+	tracer.counts = true;
 }
 
 /* True of any block in exact mode. Whoever frees a block has learned of it after it was made, so it is seen here. */
@@ -303,11 +307,11 @@ static inline bool is_recorded(size_t size)
 }
 
 /* Whether to forward and no more. */
-static inline bool passes_by(void)
+static inline bool passes_by(uint8_t kind)
 {
 	if (!thread.inside && atomic_load_explicit(&tracer.on, memory_order_relaxed))
 		return false;
-	thread.passed = true;
+	thread.passed |= kind;
 	return true;
 }
 
@@ -326,13 +330,17 @@ static inline void come_out(struct sampler_stream outside)
 	thread.stream = outside;
 }
 
-static inline void made(int domain, void *block, size_t size)
+static inline void record(int domain, void *block, size_t size)
 {
-	if (block == NULL || !is_recorded(size))
-		return;
 	if (domain == PYTHON_OBJ)
 		thread.fresh = (uintptr_t)block;
 	enter((uintptr_t)block, size, 0, NULL);
+}
+
+static inline void made(int domain, void *block, size_t size)
+{
+	if (block != NULL && is_recorded(size))
+		record(domain, block, size);
 }
 
 /* What follows is what a hook does when more is to be done than to forward. */
@@ -340,7 +348,7 @@ static inline void made(int domain, void *block, size_t size)
 static __attribute__((noinline)) void *record_malloc(int domain, size_t size)
 {
 	const struct python_allocator *below = &next[domain];
-	if (passes_by())
+	if (passes_by(PASSED_HOOK))
 		return below->malloc(below->context, size);
 	struct sampler_stream outside = go_inside();
 	void *block = below->malloc(below->context, size);
@@ -352,7 +360,7 @@ static __attribute__((noinline)) void *record_malloc(int domain, size_t size)
 static __attribute__((noinline)) void *record_calloc(int domain, size_t n, size_t size)
 {
 	const struct python_allocator *below = &next[domain];
-	if (passes_by())
+	if (passes_by(PASSED_HOOK))
 		return below->calloc(below->context, n, size);
 	struct sampler_stream outside = go_inside();
 	void *block = below->calloc(below->context, n, size);
@@ -365,12 +373,13 @@ static __attribute__((noinline)) void *record_calloc(int domain, size_t n, size_
 static __attribute__((noinline)) void *record_realloc(int domain, void *old, size_t size)
 {
 	const struct python_allocator *below = &next[domain];
-	if (passes_by())
+	if (passes_by(PASSED_HOOK))
 		return below->realloc(below->context, old, size);
 	struct held_block held = hold_block((uintptr_t)old);
 	struct sampler_stream outside = go_inside();
 	void *block = below->realloc(below->context, old, size);
 	come_out(outside);
+	thread.raw_reallocs += domain == PYTHON_RAW;
 	if (block == NULL)
 		put_back((uintptr_t)old, &held);
 	else if (is_recorded(size))
@@ -383,14 +392,14 @@ static __attribute__((noinline)) void *record_realloc(int domain, void *old, siz
 static __attribute__((noinline)) void record_free(int domain, void *block)
 {
 	const struct python_allocator *below = &next[domain];
-	if (!passes_by())
+	if (!passes_by(PASSED_HOOK))
 		leave((uintptr_t)block);
 	below->free(below->context, block);
 }
 
 /* An allocator of objects that is asked for no more does not ask that of another domain, but where it has no memory at
- * all. */
-enum { LITTLE = 256 };
+ * all. That of RAW asks none in any case. */
+enum { LITTLE = 256, LITTLE_MEM = LITTLE, LITTLE_OBJ = LITTLE, LITTLE_RAW = INT32_MAX };
 
 /* Whether a block of 1 to `most` bytes that is to be made is not sampled, which most are not. */
 static inline bool is_missed(size_t size, size_t most)
@@ -428,7 +437,7 @@ static inline bool is_missed(size_t size, size_t most)
 	{                                                                                                              \
 		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
 		(void)context;                                                                                         \
-		if (__builtin_expect(is_missed(size, LITTLE), true))                                                   \
+		if (__builtin_expect(is_missed(size, LITTLE_##domain), true))                                                   \
 			return below->malloc(below->context, size);                                                    \
 		return record_malloc(PYTHON_##domain, size);                                                           \
 	}                                                                                                              \
@@ -449,6 +458,7 @@ static inline bool is_missed(size_t size, size_t most)
 		struct sampler_stream outside = go_inside();                                                           \
 		void *block = below->realloc(below->context, old, size);                                               \
 		come_out(outside);                                                                                     \
+		thread.raw_reallocs += PYTHON_##domain == PYTHON_RAW;                                                  \
 		return block;                                                                                          \
 	}                                                                                                              \
 	static void sampled_free_##domain(void *context, void *block)                                                 \
@@ -465,10 +475,108 @@ HOOKS(MEM)
 HOOKS(OBJ)
 #undef HOOKS
 
+/* --- sampled blocks apart from the others ---
+ *
+ * Python's own allocator of small blocks, pymalloc, hands on to the domain RAW what is larger than it has in its pools,
+ * and a block that is freed if it lies in none of them. So where it is what is below, a small block that is sampled gets
+ * memory of RAW, whose hooks see the end of it, and of all the others, which are nearly all there are, nothing has to be
+ * looked at when they go: Python frees them as if there were no hooks. */
+
+enum { POOLED_MOST = 512 }; /* bytes of a block in a pool, in all versions */
+
+/* Asked for as a large one, so that pymalloc counts it as what it will find it to be when it is freed. */
+static void *take_apart(const struct python_allocator *below, size_t size, bool zeroed)
+{
+	const struct python_allocator *raw = &next[PYTHON_RAW];
+	struct sampler_stream outside = go_inside();
+	void *large = zeroed ? below->calloc(below->context, 1, POOLED_MOST + 1)
+			     : below->malloc(below->context, POOLED_MOST + 1);
+	void *block = large != NULL ? raw->realloc(raw->context, large, size) : NULL;
+	come_out(outside);
+	return block != NULL ? block : large;
+}
+
+static void lose_block(void)
+{
+	take_lock();
+	tracer.lost++;
+	lock_release(&tracer.lock);
+}
+
+/* A block that was not seen at a glance to be missed. */
+static __attribute__((noinline)) void *make_apart(int domain, size_t size, bool zeroed)
+{
+	const struct python_allocator *below = &pymalloc[domain];
+	void *block = NULL;
+	if (!passes_by(PASSED_APART) && sampler_hits(&thread.stream, size)) {
+		block = take_apart(below, size, zeroed);
+		if (block != NULL)
+			record(domain, block, size);
+		else
+			lose_block();
+	}
+	if (block != NULL)
+		return block;
+	return zeroed ? below->calloc(below->context, 1, size) : below->malloc(below->context, size);
+}
+
+static __attribute__((noinline)) void *move_apart(int domain, void *block, size_t size)
+{
+	const struct python_allocator *below = &pymalloc[domain];
+	if (passes_by(PASSED_APART) || !sampler_hits(&thread.stream, size))
+		return block;
+	void *apart = take_apart(below, size, false);
+	if (apart == NULL) {
+		lose_block();
+		return block;
+	}
+	memcpy(apart, block, size);
+	below->free(below->context, block);
+	record(domain, apart, size);
+	return apart;
+}
+
+/* A block that was in memory of RAW before stays there, and has come by the hooks of RAW. */
+#define APART_HOOKS(domain)                                                                                            \
+	static void *apart_malloc_##domain(void *context, size_t size)                                                \
+	{                                                                                                              \
+		if (__builtin_expect(size - 1 >= POOLED_MOST || sampler_misses(&thread.stream, size), true))           \
+			return pymalloc[PYTHON_##domain].malloc(context, size);                                        \
+		return make_apart(PYTHON_##domain, size, false);                                                       \
+	}                                                                                                              \
+	static void *apart_calloc_##domain(void *context, size_t n, size_t size)                                      \
+	{                                                                                                              \
+		if (__builtin_expect(n > POOLED_MOST || size > POOLED_MOST || n * size - 1 >= POOLED_MOST ||           \
+					     sampler_misses(&thread.stream, n * size),                                 \
+				     true))                                                                            \
+			return pymalloc[PYTHON_##domain].calloc(context, n, size);                                     \
+		return make_apart(PYTHON_##domain, n * size, true);                                                    \
+	}                                                                                                              \
+	static void *apart_realloc_##domain(void *context, void *old, size_t size)                                     \
+	{                                                                                                              \
+		if (old == NULL)                                                                                       \
+			return apart_malloc_##domain(context, size);                                                   \
+		uint32_t before = thread.raw_reallocs;                                                                 \
+		void *block = pymalloc[PYTHON_##domain].realloc(context, old, size);                                   \
+		if (__builtin_expect(size - 1 >= POOLED_MOST || block == NULL || thread.raw_reallocs != before ||      \
+					     sampler_misses(&thread.stream, size),                                     \
+				     true))                                                                            \
+			return block;                                                                                  \
+		return move_apart(PYTHON_##domain, block, size);                                                       \
+	}
+APART_HOOKS(MEM)
+APART_HOOKS(OBJ)
+#undef APART_HOOKS
+
 static const struct python_allocator hooks[PYTHON_ALLOCATORS] = {
 	[PYTHON_RAW] = {NULL, malloc_RAW, calloc_RAW, realloc_RAW, free_RAW},
 	[PYTHON_MEM] = {NULL, malloc_MEM, calloc_MEM, realloc_MEM, free_MEM},
 	[PYTHON_OBJ] = {NULL, malloc_OBJ, calloc_OBJ, realloc_OBJ, free_OBJ},
+};
+/* What frees is that below. */
+static const struct python_allocator apart_hooks[PYTHON_ALLOCATORS] = {
+	[PYTHON_MEM] = {NULL, apart_malloc_MEM, apart_calloc_MEM, apart_realloc_MEM, NULL},
+	[PYTHON_OBJ] = {NULL, apart_malloc_OBJ, apart_calloc_OBJ, apart_realloc_OBJ, NULL},
 };
 static const struct python_allocator sampled_hooks[PYTHON_ALLOCATORS] = {
 	[PYTHON_RAW] = {NULL, sampled_malloc_RAW, sampled_calloc_RAW, sampled_realloc_RAW, sampled_free_RAW},
@@ -597,18 +705,24 @@ static void unwatch_objects(void)
 
 /* --- start and stop --- */
 
-/* Our hooks may be below another's. */
-static bool is_hooked(int domain)
+/* Which hooks of ours are there, maybe below another's. */
+static uint8_t hooks_of(int domain)
 {
 	struct python_allocator top;
 	py.PyMem_GetAllocator(domain, &top);
 	struct sampler_stream outside = go_inside();
-	thread.passed = false;
+	thread.passed = 0;
 	void *block = top.malloc(top.context, 1);
-	bool hooked = thread.passed;
+	uint8_t passed = thread.passed;
 	top.free(top.context, block);
 	come_out(outside);
-	return hooked;
+	return passed;
+}
+
+/* Those of blocks apart see none go that others take for theirs. */
+static bool is_hooked(int domain)
+{
+	return (hooks_of(domain) & (tracer.samples ? PASSED_HOOK | PASSED_APART : PASSED_HOOK)) != 0;
 }
 
 bool tracer_is_intact(void)
@@ -633,11 +747,11 @@ static bool is_freed(py_object *object)
 	uint64_t block = frames_block_of(object);
 	expect(block, 1);
 	struct sampler_stream outside = go_inside();
-	thread.passed = false;
+	thread.passed = 0;
 	py.Py_DecRef(object);
 	come_out(outside);
 	expect(block, -1);
-	return thread.passed;
+	return thread.passed != 0;
 }
 
 static void hook(void)
@@ -652,13 +766,32 @@ static void hook(void)
 	}
 }
 
+/* Has blocks that are sampled from now on lie apart, where it is Python's own allocator that our hooks are above. */
+static void part(void)
+{
+	for (int domain = PYTHON_MEM; domain < PYTHON_ALLOCATORS; domain++) {
+		struct python_allocator top;
+		py.PyMem_GetAllocator(domain, &top);
+		if (top.malloc != sampled_hooks[domain].malloc || top.free != sampled_hooks[domain].free)
+			continue;
+		pymalloc[domain] = next[domain];
+		struct python_allocator ours = apart_hooks[domain];
+		ours.context = next[domain].context;
+		ours.free = next[domain].free;
+		py.PyMem_SetAllocator(domain, &ours);
+	}
+}
+
 static void unhook(void)
 {
 	for (int domain = 0; domain < PYTHON_ALLOCATORS; domain++) {
 		struct python_allocator top;
 		py.PyMem_GetAllocator(domain, &top);
+		bool is_apart = domain != PYTHON_RAW && top.malloc == apart_hooks[domain].malloc;
 		const struct python_allocator *ours = top.malloc == hooks[domain].malloc ? hooks : sampled_hooks;
-		if (top.malloc == ours[domain].malloc && top.free == ours[domain].free)
+		if (is_apart && top.free == pymalloc[domain].free)
+			py.PyMem_SetAllocator(domain, &pymalloc[domain]);
+		else if (top.malloc == ours[domain].malloc && top.free == ours[domain].free)
 			py.PyMem_SetAllocator(domain, &next[domain]);
 	}
 }
@@ -690,11 +823,13 @@ bool tracer_follow_forks(void)
 	return tracer.follows_forks;
 }
 
+/* Zeroed ones of which none was counted with need no pages. */
 static void set_counters(uint_least16_t value)
 {
-	for (size_t i = 0; i < COUNTERS; i++)
-		if (atomic_load_explicit(&counters[i], memory_order_relaxed) != value)
+	if (value != 0 || tracer.counts)
+		for (size_t i = 0; i < COUNTERS; i++)
 			atomic_store_explicit(&counters[i], value, memory_order_relaxed);
+	tracer.counts = value != 0;
 }
 
 static void forget_all(void)
@@ -735,10 +870,13 @@ bool tracer_start(const struct tracer_options *options, const char **why)
 	}
 	if (samples)
 		sampler_start(options->period, options->seed);
+	bool has_pymalloc = python_has_pymalloc();
 	hook();
 	watch_objects();
 	if (!is_told_of_objects())
 		(void)reuse_prevent(is_freed);
+	if (samples && has_pymalloc)
+		part();
 	atomic_store(&tracer.on, true);
 	return true;
 }

@@ -41,7 +41,7 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     agent = os.path.join(BUILD, "lib/snaptools")
     files = {"%s/scripts/%s" % (data, tool): os.path.join(BUILD, "bin", tool) for tool in from_makefile("TOOLS").split()}
     files["snapcapture.so"] = os.path.join(agent, "snapcapture.so")
-    for part in ("snapcapture.so", "sitecustomize.py"):
+    for part in ("snapcapture.so", "sitecustomize.py", "snaprun_aside.py"):
         files["%s/data/lib/snaptools/%s" % (data, part)] = os.path.join(agent, part)
     contents = {place: open_bytes(path) for place, path in files.items()}
     contents[info + "/METADATA"] = metadata(version).encode()

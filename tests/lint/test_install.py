@@ -48,7 +48,8 @@ class Install(unittest.TestCase):
             wanted |= {f"share/man/man{p.suffix[1:]}/{p.name}" for d in ("cmd", "schema") for p in ROOT.glob(f"{d}/*.[1-8]")}
             wanted |= {f"lib/{name}" for name in ("libsnap.a", "libsnap.so", "libsnap.so.0", "libsnap.so.0.1.0",
                                                   "libsnap_sqlite.so", "snaptools/snapcapture.so",
-                                                  "snaptools/sitecustomize.py", "pkgconfig/snap.pc")}
+                                                  "snaptools/sitecustomize.py", "snaptools/snaprun_aside.py",
+                                                  "pkgconfig/snap.pc")}
             self.assertLessEqual(wanted, installed)
             rest = {name for name in installed - wanted if not name.startswith("share/doc/snaptools/")}
             self.assertEqual(rest, set())
