@@ -12,6 +12,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from unittest import mock
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, os.pardir, "capture"))
@@ -21,6 +22,11 @@ from measuring import Failed, Launcher, median  # noqa: E402
 
 PROGRAMS = ("trees", "documents", "pickles", "words", "pages", "tasks", "particles", "requests_of_flask", "requests_of_django")
 NEEDS = {"requests_of_flask": "flask", "requests_of_django": "django"}
+# What an interpreter without them borrows from Debian's. They are Python, so that they fit every version that their
+# code does; markupsafe is faster by an extension, which is for one version, and goes without elsewhere.
+DEBIAN = "/usr/lib/python3/dist-packages"
+LENT = ("flask", "werkzeug", "jinja2", "markupsafe", "itsdangerous", "click", "blinker",
+        "django", "asgiref", "sqlparse", "pytz")
 FRAMES = 25
 MODES = ("sampled", "exact")
 PAUSES = 5
@@ -42,6 +48,10 @@ if not installed:
 """
 
 
+def script(program):
+    return os.path.join(HERE, "capture", program + ".py")
+
+
 class Bench:
     def __init__(self, options):
         self.snaprun = os.path.join(options.bin, "snaprun")
@@ -58,33 +68,70 @@ class Bench:
         os.makedirs(self.loader, exist_ok=True)
         with open(os.path.join(self.loader, "sitecustomize.py"), "w") as file:
             file.write(LOADER)
+        self.lent = os.path.abspath(os.path.join(self.folder, "lent"))
+        shutil.rmtree(self.lent, ignore_errors=True)
+        for package in LENT:
+            # Links to files, in folders of our own, for that is where bytecode goes.
+            if os.path.isdir(os.path.join(DEBIAN, package)):
+                shutil.copytree(os.path.join(DEBIAN, package), os.path.join(self.lent, package),
+                                ignore=shutil.ignore_patterns("__pycache__"), copy_function=os.symlink)
+
+    def borrowed(self, python, program):
+        """The folders of modules to be lent to the interpreter for that program. Failed says what it cannot import even
+        with them."""
+        need = NEEDS.get(program)
+        if not need or subprocess.run([python, "-c", "import " + need], stderr=subprocess.DEVNULL).returncode == 0:
+            return []
+        # A whole run, for some imports come late. It leaves bytecode, as Debian's python3 has it: compiling is not what
+        # is measured.
+        done = subprocess.run([python, script(program)], stderr=subprocess.PIPE, text=True,
+                              env={**os.environ, "PYTHONPATH": self.lent, "PYTHONDONTWRITEBYTECODE": ""})
+        last = done.stderr.strip().rpartition("\n")[2]
+        if last.startswith(("ImportError:", "ModuleNotFoundError:")):
+            raise Failed(last)
+        return [self.lent]
 
     def captured(self, mode, python, program, *arguments):
         snaps = os.path.join(self.folder, "snaps")
         shutil.rmtree(snaps, ignore_errors=True)
-        return [self.snaprun, "-o", snaps, "--mode", mode, "--frames", str(FRAMES), "--", python, "-B", program, *arguments]
+        return [self.snaprun, "-o", snaps, "--mode", mode, "--frames", str(FRAMES), "--", python, program, *arguments]
 
-    def configurations(self, python, program):
-        """Name and command of each, in the order of the table."""
-        plain = [python, "-B", program]
-        hooked = ["env", "PYTHONPATH=" + self.loader, "FORWARD_HOOKS=" + self.hooks]
-        yield "alone", plain
-        yield "hooks", hooked + plain
+    def configurations(self, python, program, borrowed):
+        """Name, variables and command of each, in the order of the table."""
+        plain = [python, program]
+        # Bytecode is kept, as it is where services run: the empty program, which comes first, leaves it.
+        path = {"PYTHONDONTWRITEBYTECODE": "", **({"PYTHONPATH": ":".join(borrowed)} if borrowed else {})}
+        yield "alone", path, plain
+        yield "hooks", {**path, "PYTHONPATH": ":".join([self.loader, *borrowed]), "FORWARD_HOOKS": self.hooks}, plain
         for mode in MODES:
-            yield mode, self.captured(mode, python, program)
+            yield mode, path, self.captured(mode, python, program)
         for frames in (1, 10, FRAMES):
-            yield "tm %d" % frames, ["env", "PYTHONTRACEMALLOC=%d" % frames] + plain
+            yield "tm %d" % frames, {**path, "PYTHONTRACEMALLOC": str(frames)}, plain
 
-    def measure(self, python, program):
+    def cost(self, name, variables, command):
+        # Not by env, whose start would be a tenth of that of Python.
+        with mock.patch.dict(os.environ, variables):
+            try:
+                cost = self.launcher.run(command)
+            except Failed as why:
+                raise Failed("%s: %s" % (name, why)) from why
+        if name in MODES and not glob.glob(os.path.join(self.folder, "snaps", "*.snap")):
+            raise Failed("%s left no snapshot" % " ".join(command))
+        return cost
+
+    def measure(self, python, program, borrowed):
         """The cheapest run of each configuration: {name: (processor seconds, peak bytes)}. Under tracemalloc a
-        program runs ten times as long, so that once is enough."""
+        program runs ten times as long, so that once is enough. None, said in the table, where one failed."""
         costs = {}
-        for turn in range(self.runs):
-            for name, command in self.configurations(python, os.path.join(HERE, "capture", program + ".py")):
-                if turn == 0 or not name.startswith("tm "):
-                    costs.setdefault(name, []).append(self.launcher.run(command))
-                if name in MODES and not glob.glob(os.path.join(self.folder, "snaps", "*.snap")):
-                    raise Failed("%s left no snapshot" % " ".join(command))
+        try:
+            for turn in range(self.runs):
+                for name, *how in self.configurations(python, script(program), borrowed):
+                    if turn == 0 or not name.startswith("tm "):
+                        costs.setdefault(name, []).append(self.cost(name, *how))
+        except Failed as why:
+            print("  %-18s FAILED: %s" % (program, why))
+            self.failures += 1
+            return None
         return {name: (min(cost.cpu for cost in runs), median([cost.peak for cost in runs])) for name, runs in costs.items()}
 
     def judge(self, what, value, limit):
@@ -93,20 +140,20 @@ class Bench:
 
     def table(self, version, python):
         print("\n%s: processor time, times that of the program alone (peak memory in MiB)" % version)
+        start = self.measure(python, "empty", [])
+        if start is None:
+            return
+        print("  %-18s %s" % ("", "".join("%15s" % name for name in start)))
         factors = {}
         for program in self.programs:
-            module = NEEDS.get(program)
-            if module and subprocess.run([python, "-c", "import " + module], stderr=subprocess.DEVNULL).returncode != 0:
-                print("  %-18s not run: %s is not installed" % (program, module))
-                continue
             try:
-                costs = self.measure(python, program)
+                borrowed = self.borrowed(python, program)
             except Failed as why:
-                print("  %-18s FAILED: %s" % (program, why))
-                self.failures += 1
+                print("  %-18s not run: %s" % (program, why))
                 continue
-            if not factors:
-                print("  %-18s %s" % ("", "".join("%15s" % name for name in costs)))
+            costs = self.measure(python, program, borrowed)
+            if costs is None:
+                continue
             alone = costs["alone"][0]
             cells = []
             for name, (cpu, peak) in costs.items():
@@ -116,6 +163,9 @@ class Bench:
             print("  %-18s %s" % (program, "".join(cells)), flush=True)
         means = {name: math.exp(sum(map(math.log, values)) / len(values)) for name, values in factors.items()}
         print("  %-18s %s" % ("geometric mean", "".join("%15.3f" % mean for mean in means.values())))
+        # Start and end, which are in each figure above.
+        cells = ["%15s" % ("%.1f ms" % (cpu * 1000)) for cpu, _ in start.values()]
+        print("  %-18s %s" % ("empty program", "".join(cells)))
         if min(means.values(), default=1) < LEAST_FACTOR:
             print("  %-18s FAILED: less than alone, so the machine was not quiet enough" % "geometric mean")
             self.failures += 1
@@ -129,7 +179,7 @@ class Bench:
                     mode, "1/%.0f" % (1 / share) if share > 0.001 else "less than 1/1000", FRAMES))
 
     def pauses(self, version, python):
-        program = os.path.join(HERE, "capture", "heap.py")
+        program = script("heap")
         for mode in (*MODES, "tracemalloc"):
             count = PAUSES if mode in MODES else 1
             done = subprocess.run(self.captured(mode, python, program, str(count)), stdout=subprocess.PIPE, text=True)

@@ -1,0 +1,1 @@
+"""Nothing: what it costs is the start and the end of the interpreter."""
