@@ -61,9 +61,9 @@ static __thread __attribute__((tls_model("initial-exec"))) struct {
 	uintptr_t fresh; /* a recorded block that an object may be about to be made in, or was to be */
 	uint32_t raw_reallocs; /* how often a block of the domain RAW was to change its size */
 	bool inside;     /* an allocator that may call another domain's */
-	uint8_t passed;  /* hooks while inside */
+	uint8_t passed;  /* hooks while inside: PASSED_…, two bits a domain */
 } thread;
-enum { PASSED_HOOK = 1, PASSED_APART = 2 };
+enum { PASSED_HOOK = 1, PASSED_APART = 2, PASSED_BITS = 2 };
 
 static struct python_allocator next[PYTHON_ALLOCATORS], pymalloc[PYTHON_ALLOCATORS];
 
@@ -307,11 +307,11 @@ static inline bool is_recorded(size_t size)
 }
 
 /* Whether to forward and no more. */
-static inline bool passes_by(uint8_t kind)
+static inline bool passes_by(int domain, unsigned kind)
 {
 	if (!thread.inside && atomic_load_explicit(&tracer.on, memory_order_relaxed))
 		return false;
-	thread.passed |= kind;
+	thread.passed = (uint8_t)(thread.passed | kind << PASSED_BITS * domain);
 	return true;
 }
 
@@ -348,7 +348,7 @@ static inline void made(int domain, void *block, size_t size)
 static __attribute__((noinline)) void *record_malloc(int domain, size_t size)
 {
 	const struct python_allocator *below = &next[domain];
-	if (passes_by(PASSED_HOOK))
+	if (passes_by(domain, PASSED_HOOK))
 		return below->malloc(below->context, size);
 	struct sampler_stream outside = go_inside();
 	void *block = below->malloc(below->context, size);
@@ -360,7 +360,7 @@ static __attribute__((noinline)) void *record_malloc(int domain, size_t size)
 static __attribute__((noinline)) void *record_calloc(int domain, size_t n, size_t size)
 {
 	const struct python_allocator *below = &next[domain];
-	if (passes_by(PASSED_HOOK))
+	if (passes_by(domain, PASSED_HOOK))
 		return below->calloc(below->context, n, size);
 	struct sampler_stream outside = go_inside();
 	void *block = below->calloc(below->context, n, size);
@@ -373,7 +373,7 @@ static __attribute__((noinline)) void *record_calloc(int domain, size_t n, size_
 static __attribute__((noinline)) void *record_realloc(int domain, void *old, size_t size)
 {
 	const struct python_allocator *below = &next[domain];
-	if (passes_by(PASSED_HOOK))
+	if (passes_by(domain, PASSED_HOOK))
 		return below->realloc(below->context, old, size);
 	struct held_block held = hold_block((uintptr_t)old);
 	struct sampler_stream outside = go_inside();
@@ -392,7 +392,7 @@ static __attribute__((noinline)) void *record_realloc(int domain, void *old, siz
 static __attribute__((noinline)) void record_free(int domain, void *block)
 {
 	const struct python_allocator *below = &next[domain];
-	if (!passes_by(PASSED_HOOK))
+	if (!passes_by(domain, PASSED_HOOK))
 		leave((uintptr_t)block);
 	below->free(below->context, block);
 }
@@ -508,7 +508,7 @@ static __attribute__((noinline)) void *make_apart(int domain, size_t size, bool 
 {
 	const struct python_allocator *below = &pymalloc[domain];
 	void *block = NULL;
-	if (!passes_by(PASSED_APART) && sampler_hits(&thread.stream, size)) {
+	if (!passes_by(domain, PASSED_APART) && sampler_hits(&thread.stream, size)) {
 		block = take_apart(below, size, zeroed);
 		if (block != NULL)
 			record(domain, block, size);
@@ -523,7 +523,7 @@ static __attribute__((noinline)) void *make_apart(int domain, size_t size, bool 
 static __attribute__((noinline)) void *move_apart(int domain, void *block, size_t size)
 {
 	const struct python_allocator *below = &pymalloc[domain];
-	if (passes_by(PASSED_APART) || !sampler_hits(&thread.stream, size))
+	if (passes_by(domain, PASSED_APART) || !sampler_hits(&thread.stream, size))
 		return block;
 	void *apart = take_apart(below, size, false);
 	if (apart == NULL) {
@@ -706,17 +706,17 @@ static void unwatch_objects(void)
 /* --- start and stop --- */
 
 /* Which hooks of ours are there, maybe below another's. */
-static uint8_t hooks_of(int domain)
+static unsigned hooks_of(int domain)
 {
 	struct python_allocator top;
 	py.PyMem_GetAllocator(domain, &top);
 	struct sampler_stream outside = go_inside();
 	thread.passed = 0;
 	void *block = top.malloc(top.context, 1);
-	uint8_t passed = thread.passed;
+	unsigned passed = thread.passed;
 	top.free(top.context, block);
 	come_out(outside);
-	return passed;
+	return passed >> PASSED_BITS * domain & (PASSED_HOOK | PASSED_APART);
 }
 
 /* Those of blocks apart see none go that others take for theirs. */
@@ -754,6 +754,29 @@ static bool is_freed(py_object *object)
 	return thread.passed != 0;
 }
 
+/* Takes ours away that have nobody above them. */
+static void unhook(int domain)
+{
+	for (;;) {
+		struct python_allocator top;
+		py.PyMem_GetAllocator(domain, &top);
+		bool is_apart = domain != PYTHON_RAW && top.malloc == apart_hooks[domain].malloc;
+		const struct python_allocator *ours = top.malloc == hooks[domain].malloc ? hooks : sampled_hooks;
+		if (is_apart && top.free == pymalloc[domain].free)
+			py.PyMem_SetAllocator(domain, &pymalloc[domain]);
+		else if (top.malloc == ours[domain].malloc && top.free == ours[domain].free)
+			py.PyMem_SetAllocator(domain, &next[domain]);
+		else
+			return;
+	}
+}
+
+static void unhook_all(void)
+{
+	for (int domain = 0; domain < PYTHON_ALLOCATORS; domain++)
+		unhook(domain);
+}
+
 static void hook(void)
 {
 	for (int domain = 0; domain < PYTHON_ALLOCATORS; domain++) {
@@ -779,20 +802,6 @@ static void part(void)
 		ours.context = next[domain].context;
 		ours.free = next[domain].free;
 		py.PyMem_SetAllocator(domain, &ours);
-	}
-}
-
-static void unhook(void)
-{
-	for (int domain = 0; domain < PYTHON_ALLOCATORS; domain++) {
-		struct python_allocator top;
-		py.PyMem_GetAllocator(domain, &top);
-		bool is_apart = domain != PYTHON_RAW && top.malloc == apart_hooks[domain].malloc;
-		const struct python_allocator *ours = top.malloc == hooks[domain].malloc ? hooks : sampled_hooks;
-		if (is_apart && top.free == pymalloc[domain].free)
-			py.PyMem_SetAllocator(domain, &pymalloc[domain]);
-		else if (top.malloc == ours[domain].malloc && top.free == ours[domain].free)
-			py.PyMem_SetAllocator(domain, &next[domain]);
 	}
 }
 
@@ -870,6 +879,7 @@ bool tracer_start(const struct tracer_options *options, const char **why)
 	}
 	if (samples)
 		sampler_start(options->period, options->seed);
+	unhook_all();
 	bool has_pymalloc = python_has_pymalloc();
 	hook();
 	watch_objects();
@@ -885,7 +895,7 @@ void tracer_stop(void)
 {
 	unwatch_objects();
 	reuse_allow();
-	unhook();
+	unhook_all();
 	sampler_stop();
 	take_lock();
 	forget_all();
