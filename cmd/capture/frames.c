@@ -24,19 +24,25 @@ static const struct layout {
 	uint16_t type_size;    /* 0 = objects of Python's own types are not to be released in another way */
 	bool float_slot;       /* floats go through the slot of their type */
 	uint8_t dict_watchers; /* bits of a dict's version that stand for who watches it */
+	struct {
+		uint8_t longest; /* tuple; 0 = it is not known where objects that have gone are kept */
+		uint32_t tuples, tuple_counts, list, list_count, dict, dict_count, floats, float_count;
+	} keeps; /* in an interpreter's state, the first two for tuples of one item, others behind them */
 } layouts[] = {
 	{.minor = 8, .has_objects = true, .unit = 1, .thread_frame = 24, .code = 32, .previous = 24,
 	 .instruction = 104, .file = 104, .function = 112, .type_size = 416, .float_slot = true},
 	{.minor = 9, .has_objects = true, .unit = 1, .thread_frame = 24, .code = 32, .previous = 24,
 	 .instruction = 104, .file = 104, .function = 112, .type_size = 408, .float_slot = true},
 	{.minor = 10, .has_objects = true, .unit = 2, .thread_frame = 24, .code = 32, .previous = 24,
-	 .instruction = 96, .file = 104, .function = 112, .type_size = 408, .float_slot = true},
+	 .instruction = 96, .file = 104, .function = 112, .type_size = 408, .float_slot = true,
+	 .keeps = {19, 9808, 9964, 10040, 10680, 10688, 11328, 9784, 9776}},
 	{.minor = 11, .has_cframe = true, .resume = 151, .thread_frame = 56, .cframe_frame = 8, .code = 32,
 	 .previous = 48, .instruction = 56, .owner = 69, .first = 168, .start = 184, .file = 112, .function = 128,
-	 .type_size = 408},
+	 .type_size = 408, .keeps = {20, 3632, 3792, 3872, 4512, 4520, 5160, 3616, 3608}},
 	{.minor = 12, .has_cframe = true, .has_hidden_frames = true, .resume = 151, .thread_frame = 56,
 	 .cframe_frame = 0, .code = 0, .previous = 8, .instruction = 56, .owner = 70, .first = 176, .start = 192,
-	 .file = 112, .function = 128, .type_size = 416, .dict_watchers = 0xff},
+	 .file = 112, .function = 128, .type_size = 416, .dict_watchers = 0xff,
+	 .keeps = {20, 269832, 269992, 270072, 270712, 270736, 272016, 267416, 267408}},
 	{.minor = 13, .has_hidden_frames = true, .resume = 149, .thread_frame = 72, .code = 0, .previous = 8,
 	 .instruction = 56, .owner = 70, .first = 184, .start = 200, .file = 112, .function = 128},
 };
@@ -342,6 +348,84 @@ bool frames_floats_use_slot(void)
 	return layout.float_slot;
 }
 
+/* --- where objects that have gone are kept --- */
+
+static bool open_probe(void)
+{
+	return pipe2(probe_pipe, O_CLOEXEC | O_NONBLOCK) == 0;
+}
+
+static void close_probe(void)
+{
+	close(probe_pipe[0]);
+	close(probe_pipe[1]);
+}
+
+static uintptr_t newest_in(const struct frames_keep *keep, int count)
+{
+	return read_pointer((uintptr_t)(keep->link != 0 ? keep->objects : keep->objects + count - 1), true);
+}
+
+/* An object that goes is the newest one there, and the next that is made is this one. */
+static bool goes_by(const struct frames_keep *keep, const char *example)
+{
+	py_object *object = py.Py_BuildValue(example, 0.5), *next = NULL;
+	uintptr_t address = (uintptr_t)object;
+	int before = read_int((uintptr_t)keep->count, true);
+	py.Py_DecRef(object);
+	bool fits = object != NULL && before >= 0 && before < keep->most &&
+		    read_int((uintptr_t)keep->count, true) == before + 1 && newest_in(keep, before + 1) == address;
+	if (fits)
+		next = py.Py_BuildValue(example, 0.5);
+	fits = fits && (uintptr_t)next == address && read_int((uintptr_t)keep->count, true) == before;
+	py.PyErr_Clear();
+	py.Py_DecRef(next);
+	return fits;
+}
+
+static bool frees_as_expected(enum frames_kind kind)
+{
+	static const char *const names[FRAMES_KINDS][2] = {[FRAMES_TUPLE] = {"PyTuple_Type", "PyObject_GC_Del"},
+							   [FRAMES_LIST] = {"PyList_Type", "PyObject_GC_Del"},
+							   [FRAMES_DICT] = {"PyDict_Type", "PyObject_GC_Del"},
+							   [FRAMES_FLOAT] = {"PyFloat_Type", "PyObject_Free"}};
+	uintptr_t type = (uintptr_t)dlsym(RTLD_DEFAULT, names[kind][0]);
+	return type != 0 && read_pointer(type + FRAMES_TYPE_FREE, true) == (uintptr_t)dlsym(RTLD_DEFAULT, names[kind][1]);
+}
+
+bool frames_find_keep(enum frames_kind kind, size_t items, struct frames_keep *keep)
+{
+	enum { HEAD = 16, ITEMS = 24, ITEM = 8, TUPLES_KEPT = 2000, FLOATS_KEPT = 100 };
+	uintptr_t state = (uintptr_t)py.PyInterpreterState_Main(), nth = items - 1;
+	char tuple[2 * FRAMES_TUPLES_MOST + 3] = "(";
+	const struct {
+		uintptr_t objects, count;
+		struct frames_keep keep;
+		const char *example;
+	} kinds[FRAMES_KINDS] = {
+		[FRAMES_TUPLE] = {layout.keeps.tuples + nth * sizeof(void *), layout.keeps.tuple_counts + nth * sizeof(int),
+				  {.most = TUPLES_KEPT, .link = ITEMS, .size = HEAD + ITEMS + items * ITEM, .before = HEAD},
+				  tuple},
+		[FRAMES_LIST] = {layout.keeps.list, layout.keeps.list_count,
+				 {.most = FRAMES_ARRAY_MOST, .size = HEAD + 40, .before = HEAD}, "[]"},
+		[FRAMES_DICT] = {layout.keeps.dict, layout.keeps.dict_count,
+				 {.most = FRAMES_ARRAY_MOST, .size = HEAD + 48, .before = HEAD}, "{}"},
+		[FRAMES_FLOAT] = {layout.keeps.floats, layout.keeps.float_count,
+				  {.most = FLOATS_KEPT, .link = FRAMES_TYPE_OF, .size = 24}, "d"},
+	};
+	if (layout.keeps.longest == 0 || state == 0 || (kind == FRAMES_TUPLE && items > layout.keeps.longest) || !open_probe())
+		return false;
+	for (size_t i = 0; kind == FRAMES_TUPLE && i < items; i++)
+		strcat(tuple, "()");
+	strcat(tuple, ")");
+	*keep = kinds[kind].keep;
+	keep->objects = (void **)(state + kinds[kind].objects);
+	keep->count = (int *)(state + kinds[kind].count);
+	bool found = frees_as_expected(kind) && goes_by(keep, kinds[kind].example);
+	close_probe();
+	return found;
+}
+
 /* --- the check --- */
 
 static bool is_attribute(py_object *object, const char *name, uintptr_t expected)
@@ -493,10 +577,9 @@ bool frames_learn(const char **why)
 		return false;
 	}
 	*why = "the frames of this Python are not where they are expected, so tracemalloc traces";
-	if (pipe2(probe_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+	if (!open_probe())
 		return false;
 	learned = (layout.minor < 13 || take_published()) && compare() && watch_code();
-	close(probe_pipe[0]);
-	close(probe_pipe[1]);
+	close_probe();
 	return learned;
 }

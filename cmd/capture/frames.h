@@ -39,7 +39,7 @@ uint64_t frames_code_key(const struct frame_place *place);
 
 /* --- objects and their types --- */
 
-enum { FRAMES_TYPE_OF = 8, FRAMES_SIZE_OF = 16, FRAMES_TYPE_RELEASE = 48, FRAMES_TYPE_FLAGS = 168 };
+enum { FRAMES_TYPE_OF = 8, FRAMES_SIZE_OF = 16, FRAMES_TYPE_RELEASE = 48, FRAMES_TYPE_FLAGS = 168, FRAMES_TYPE_FREE = 320 };
 /* Flags of types whose objects have something before them, and how much that is for each of the two. */
 enum { FRAMES_COLLECTED = 1 << 14, FRAMES_WITH_POINTERS = 1 << 3 | 1 << 4, FRAMES_BEFORE_OBJECT = 16 };
 /* Where an object has its type. */
@@ -69,14 +69,43 @@ static inline frames_release *frames_release_slot(void *type)
 {
 	return (frames_release *)((uintptr_t)type + FRAMES_TYPE_RELEASE);
 }
+static inline frames_release *frames_free_slot(void *type)
+{
+	return (frames_release *)((uintptr_t)type + FRAMES_TYPE_FREE);
+}
+static inline size_t frames_items(py_object *tuple)
+{
+	return *(const size_t *)((uintptr_t)tuple + FRAMES_SIZE_OF);
+}
 /* There is one that never goes. */
 static inline bool frames_is_empty_tuple(py_object *tuple)
 {
-	return *(const intptr_t *)((uintptr_t)tuple + FRAMES_SIZE_OF) == 0;
+	return frames_items(tuple) == 0;
 }
 /* Others are asked before it goes, and may keep it. */
 bool frames_is_watched_dict(py_object *dict);
 /* Later versions have other ways for most of them. */
 bool frames_floats_use_slot(void);
+
+/* --- where Python keeps objects that have gone, for the next of their kind, of 3.10 to 3.12 --- */
+
+enum frames_kind { FRAMES_TUPLE, FRAMES_LIST, FRAMES_DICT, FRAMES_FLOAT, FRAMES_KINDS };
+/* Used from its end. That of one interpreter. */
+struct frames_keep {
+	void **objects; /* an array, or the first of a chain */
+	int *count;
+	int most;      /* it takes no more */
+	unsigned link; /* where an object of a chain has the next one; 0 = it is an array */
+	size_t size;   /* of an object's block, */
+	size_t before; /* and what of it is before the object */
+};
+enum { FRAMES_ARRAY_MOST = 80, FRAMES_TUPLES_MOST = 20 };
+static inline void **frames_link(void *object, unsigned link)
+{
+	return (void **)((uintptr_t)object + link);
+}
+/* That of the main interpreter, for tuples of `items`, at least 1; found to be there by objects that are made and go.
+ * False if it is not known, or not as expected. With the GIL, before reuse_prevent. */
+bool frames_find_keep(enum frames_kind kind, size_t items, struct frames_keep *keep);
 
 #endif

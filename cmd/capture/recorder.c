@@ -141,7 +141,8 @@ static enum snap_status read_tracer(struct snap_builder *builder, struct tracer_
 	struct snap_meta *meta = snap_builder_meta(builder);
 	static const char *const lists[] = {[TRACER_REUSE_UNSEEN] = "none",
 					    [TRACER_REUSE_TOLD] = "reftracer",
-					    [TRACER_REUSE_PREVENTED] = "bypassed"};
+					    [TRACER_REUSE_PREVENTED] = "bypassed",
+					    [TRACER_REUSE_DRAWN] = "drawn"};
 	enum tracer_reuse reuse = tracer_reuse();
 	if (!tracer_is_intact())
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "the program has put away the tracer's hooks");

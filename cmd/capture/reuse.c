@@ -5,21 +5,19 @@
 
 #include <string.h>
 
-#include "frames.h"
-
-enum { TUPLE, LIST, DICT, FLOAT, KINDS };
+#include "rebirth.h"
 
 static struct kind {
 	const char *symbol, *name;
 	const char *example; /* for Py_BuildValue: with nothing in it that goes as well */
 	void *type;          /* NULL = not known yet */
-	frames_release release;
+	frames_release release, free_object;
 	_Alignas(16) char copy[FRAMES_TYPE_SIZE];
-} kinds[KINDS] = {
-	[TUPLE] = {.symbol = "PyTuple_Type", .name = "tuple", .example = "(())"},
-	[LIST] = {.symbol = "PyList_Type", .name = "list", .example = "[]"},
-	[DICT] = {.symbol = "PyDict_Type", .name = "dict", .example = "{}"},
-	[FLOAT] = {.symbol = "PyFloat_Type", .name = "float", .example = "d"},
+} kinds[FRAMES_KINDS] = {
+	[FRAMES_TUPLE] = {.symbol = "PyTuple_Type", .name = "tuple", .example = "(())"},
+	[FRAMES_LIST] = {.symbol = "PyList_Type", .name = "list", .example = "[]"},
+	[FRAMES_DICT] = {.symbol = "PyDict_Type", .name = "dict", .example = "{}"},
+	[FRAMES_FLOAT] = {.symbol = "PyFloat_Type", .name = "float", .example = "d"},
 };
 
 /* `may_stay`: somebody may still have the object when this is over. */
@@ -38,29 +36,62 @@ static inline void release(const struct kind *kind, frames_release ours, py_obje
 
 static void release_tuple(py_object *object)
 {
-	release(&kinds[TUPLE], release_tuple, object, frames_is_empty_tuple(object));
+	release(&kinds[FRAMES_TUPLE], release_tuple, object, frames_is_empty_tuple(object));
 }
 
 static void release_list(py_object *object)
 {
-	release(&kinds[LIST], release_list, object, false);
+	release(&kinds[FRAMES_LIST], release_list, object, false);
 }
 
 static void release_dict(py_object *object)
 {
-	release(&kinds[DICT], release_dict, object, frames_is_watched_dict(object));
+	release(&kinds[FRAMES_DICT], release_dict, object, frames_is_watched_dict(object));
 }
 
 static void release_float(py_object *object)
 {
-	release(&kinds[FLOAT], release_float, object, false);
+	release(&kinds[FRAMES_FLOAT], release_float, object, false);
 }
 
-static const frames_release releases[KINDS] = {release_tuple, release_list, release_dict, release_float};
+/* Of an object with the type's copy, when all in it has gone. A sampled one is freed in any case: what is made in its
+ * memory later is not what was sampled. */
+static inline void free_object(enum frames_kind kind, py_object *object)
+{
+	*frames_type_of(object) = kinds[kind].type;
+	bool is_sampled = sampler_may_have((uintptr_t)object - (kind != FRAMES_FLOAT ? FRAMES_BEFORE_OBJECT : 0));
+	if (is_sampled)
+		rebirth_settle();
+	if (is_sampled || !rebirth_keeps(kind, object))
+		kinds[kind].free_object(object);
+}
+
+static void free_tuple(py_object *object)
+{
+	free_object(FRAMES_TUPLE, object);
+}
+
+static void free_list(py_object *object)
+{
+	free_object(FRAMES_LIST, object);
+}
+
+static void free_dict(py_object *object)
+{
+	free_object(FRAMES_DICT, object);
+}
+
+static void free_float(py_object *object)
+{
+	free_object(FRAMES_FLOAT, object);
+}
+
+static const frames_release frees[FRAMES_KINDS] = {free_tuple, free_list, free_dict, free_float};
+static const frames_release releases[FRAMES_KINDS] = {release_tuple, release_list, release_dict, release_float};
 
 static int kind_count(void)
 {
-	return frames_floats_use_slot() ? KINDS : FLOAT;
+	return frames_floats_use_slot() ? FRAMES_KINDS : FRAMES_FLOAT;
 }
 
 /* The copy has Python's own function in its slot: Python compares with that to find out whether a release
@@ -76,8 +107,10 @@ static bool know_types(void)
 		if (kind->type != NULL)
 			continue;
 		kind->release = *frames_release_slot(type);
+		kind->free_object = *frames_free_slot(type);
 		memcpy(kind->copy, type, frames_type_size());
 		kind->type = type;
+		rebirth_know_type((enum frames_kind)i, type, kind->copy, kind->free_object);
 	}
 	return true;
 }
@@ -104,13 +137,15 @@ static bool examples_are_freed(bool (*is_freed)(py_object *))
 	return true;
 }
 
-bool reuse_prevent(bool (*is_freed)(py_object *object))
+bool reuse_prevent(bool (*is_freed)(py_object *object), bool reborn)
 {
 	if (!know_types() || !are_slots(false))
 		return false;
 	/* Python may be working without our GIL, in an interpreter that has one of its own. */
-	for (int i = 0; i < kind_count(); i++)
+	for (int i = 0; i < kind_count(); i++) {
+		*frames_free_slot(kinds[i].copy) = reborn ? frees[i] : kinds[i].free_object;
 		__atomic_store_n(frames_release_slot(kinds[i].type), releases[i], __ATOMIC_RELEASE);
+	}
 	if (examples_are_freed(is_freed))
 		return true;
 	reuse_allow();
@@ -124,7 +159,7 @@ bool reuse_is_prevented(void)
 
 void reuse_allow(void)
 {
-	for (int i = 0; i < KINDS; i++) {
+	for (int i = 0; i < FRAMES_KINDS; i++) {
 		frames_release *slot = kinds[i].type != NULL ? frames_release_slot(kinds[i].type) : NULL;
 		if (slot != NULL && *slot == releases[i])
 			__atomic_store_n(slot, kinds[i].release, __ATOMIC_RELEASE);

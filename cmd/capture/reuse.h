@@ -10,11 +10,12 @@
 
 #include <stdbool.h>
 
-#include "python_api.h"
+#include "frames.h"
 
 /* False if a type is not as expected, such as when another has its slot, or if `is_freed`, which releases an
- * object, says that its memory was not freed: then nothing has changed. With the GIL, after frames_learn. */
-bool reuse_prevent(bool (*is_freed)(py_object *object));
+ * object, says that its memory was not freed: then nothing has changed. `reborn`: as rebirth.h has it, as soon as
+ * that is on. With the GIL, after frames_learn. */
+bool reuse_prevent(bool (*is_freed)(py_object *object), bool reborn);
 bool reuse_is_prevented(void);
 /* Where another has taken the slot since and comes by here, its objects are still released as above: with
  * Python's own type they would not be released one by one, without which deep structures overflow the stack.

@@ -12,6 +12,8 @@ static uint64_t period;
 static atomic_uint_fast64_t state;
 static atomic_int_fast64_t floor_of_life;
 atomic_int_fast64_t sampler_floor = INT64_MAX;
+__thread struct sampler_stream sampler_own;
+atomic_uint_least16_t sampler_counters[SAMPLER_COUNTERS];
 
 /* No distance is longer: 2^-54 is the smallest number that one is drawn by, and -log of that below 38. */
 static int64_t longest(void)

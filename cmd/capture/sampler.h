@@ -15,6 +15,26 @@ struct sampler_stream {
 	int64_t left; /* a block is hit that takes it down to sampler_floor: it counts bytes */
 };
 
+/* That of the calling thread. A library that is loaded late gets few such bytes. */
+extern __thread __attribute__((tls_model("initial-exec"), visibility("hidden"))) struct sampler_stream sampler_own;
+
+/* Sampled blocks that may be at an address. Neighbours share a counter, and few of them are sampled: so the counters that
+ * a program comes by are few as well, and stay in the processor's nearest cache. */
+enum { SAMPLER_COUNTERS = 1 << 16 };
+extern atomic_uint_least16_t sampler_counters[SAMPLER_COUNTERS];
+
+static inline atomic_uint_least16_t *sampler_counter(uint64_t block)
+{
+	enum { NEIGHBOURHOOD_BITS = 8 };
+	return &sampler_counters[(block >> NEIGHBOURHOOD_BITS) % SAMPLER_COUNTERS];
+}
+
+/* Whoever frees a block has learned of it after it was made, so it is seen here. */
+static inline bool sampler_may_have(uint64_t block)
+{
+	return atomic_load_explicit(sampler_counter(block), memory_order_relaxed) != 0;
+}
+
 /* It rises with each of the sampler's lives, above what any stream may have left from those before: these are found
  * to be below it, and begin anew. Without a life it is above all of them. */
 extern atomic_int_fast64_t sampler_floor;

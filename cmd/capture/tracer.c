@@ -14,6 +14,7 @@
 #include "frames.h"
 #include "lock.h"
 #include "memory.h"
+#include "rebirth.h"
 #include "reuse.h"
 #include "sampler.h"
 #include "shadow.h"
@@ -28,7 +29,6 @@ struct site {
 enum {
 	DOMAINS_MAX = 64,
 	ADDRESS_BITS = 48, /* above these a block's key tells its domain */
-	COUNTERS = 1 << 16,
 	OBJECT_MADE = 0,
 };
 
@@ -52,12 +52,7 @@ static struct {
 	void *other_reference_data;
 } tracer;
 
-/* Sampled blocks that may be at an address. Changed with the lock. */
-static atomic_uint_least16_t counters[COUNTERS];
-
-/* A library that is loaded late gets few such bytes. */
 static __thread __attribute__((tls_model("initial-exec"))) struct {
-	struct sampler_stream stream; /* none is missed at a glance while inside */
 	uintptr_t fresh; /* a recorded block that an object may be about to be made in, or was to be */
 	uint32_t raw_reallocs; /* how often a block of the domain RAW was to change its size */
 	bool inside;     /* an allocator that may call another domain's */
@@ -139,36 +134,22 @@ static void remove_block(uint32_t number)
 
 /* --- blocks --- */
 
-/* Neighbours share a counter, and few of them are sampled: so the counters that a program comes by are few as well, and
- * stay in the processor's nearest cache. */
-static inline atomic_uint_least16_t *counter_of(uint64_t block)
-{
-	enum { NEIGHBOURHOOD_BITS = 8 };
-	return &counters[(block >> NEIGHBOURHOOD_BITS) % COUNTERS];
-}
-
-/* A counter that is full stays so: then too much is looked for, and nothing is missed. */
+/* With the lock; in exact mode all are 1. A counter that is full stays so: then too much is looked for, and nothing is missed. */
 static inline void count(uint64_t block, int change)
 {
 	if (!tracer.samples)
 		return;
-	atomic_uint_least16_t *counter = counter_of(block);
+	atomic_uint_least16_t *counter = sampler_counter(block);
 	uint_least16_t before = atomic_load_explicit(counter, memory_order_relaxed);
 	if (before != UINT16_MAX)
 		atomic_store_explicit(counter, (uint_least16_t)(before + change), memory_order_relaxed);
 	tracer.counts = true;
 }
 
-/* True of any block in exact mode. Whoever frees a block has learned of it after it was made, so it is seen here. */
-static inline bool may_be_sampled(uint64_t block)
-{
-	return atomic_load_explicit(counter_of(block), memory_order_relaxed) != 0;
-}
-
 /* Exact mode is spared the look at a counter. */
 static bool may_be_known(uint64_t block)
 {
-	return !tracer.samples || may_be_sampled(block);
+	return !tracer.samples || sampler_may_have(block);
 }
 
 /* A block that is between two addresses: its site counts it still. */
@@ -299,11 +280,17 @@ static void leave(uint64_t block)
 	lock_release(&tracer.lock);
 }
 
+/* A block that counts no more, and is not freed. */
+static void forget(uintptr_t block)
+{
+	leave(block);
+}
+
 /* --- hooks --- */
 
 static inline bool is_recorded(size_t size)
 {
-	return !tracer.samples || sampler_hits(&thread.stream, size);
+	return !tracer.samples || sampler_hits(&sampler_own, size);
 }
 
 /* Whether to forward and no more. */
@@ -315,11 +302,12 @@ static inline bool passes_by(int domain, unsigned kind)
 	return true;
 }
 
-/* From before what is below is called until after: what was the thread's stream is to be kept meanwhile. */
+/* From before what is below is called until after: what was the thread's stream is to be kept meanwhile, and nothing is
+ * missed at a glance. */
 static inline struct sampler_stream go_inside(void)
 {
-	struct sampler_stream outside = thread.stream;
-	thread.stream.left = 0;
+	struct sampler_stream outside = sampler_own;
+	sampler_own.left = 0;
 	thread.inside = true;
 	return outside;
 }
@@ -327,7 +315,7 @@ static inline struct sampler_stream go_inside(void)
 static inline void come_out(struct sampler_stream outside)
 {
 	thread.inside = false;
-	thread.stream = outside;
+	sampler_own = outside;
 }
 
 static inline void record(int domain, void *block, size_t size)
@@ -375,6 +363,7 @@ static __attribute__((noinline)) void *record_realloc(int domain, void *old, siz
 	const struct python_allocator *below = &next[domain];
 	if (passes_by(domain, PASSED_HOOK))
 		return below->realloc(below->context, old, size);
+	rebirth_forget((uintptr_t)old);
 	struct held_block held = hold_block((uintptr_t)old);
 	struct sampler_stream outside = go_inside();
 	void *block = below->realloc(below->context, old, size);
@@ -392,6 +381,7 @@ static __attribute__((noinline)) void *record_realloc(int domain, void *old, siz
 static __attribute__((noinline)) void record_free(int domain, void *block)
 {
 	const struct python_allocator *below = &next[domain];
+	rebirth_forget((uintptr_t)block);
 	if (!passes_by(domain, PASSED_HOOK))
 		leave((uintptr_t)block);
 	below->free(below->context, block);
@@ -404,7 +394,7 @@ enum { LITTLE = 256, LITTLE_MEM = LITTLE, LITTLE_OBJ = LITTLE, LITTLE_RAW = INT3
 /* Whether a block of 1 to `most` bytes that is to be made is not sampled, which most are not. */
 static inline bool is_missed(size_t size, size_t most)
 {
-	return size - 1 < most && sampler_misses(&thread.stream, size);
+	return size - 1 < most && sampler_misses(&sampler_own, size);
 }
 
 /* The hooks of sampled mode look at each block with few steps, and pass it on if it is not sampled. Both sets are right
@@ -453,7 +443,7 @@ static inline bool is_missed(size_t size, size_t most)
 	{                                                                                                              \
 		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
 		(void)context;                                                                                         \
-		if (__builtin_expect(may_be_sampled((uintptr_t)old) || !is_missed(size, INT32_MAX), false))            \
+		if (__builtin_expect(sampler_may_have((uintptr_t)old) || !is_missed(size, INT32_MAX), false))            \
 			return record_realloc(PYTHON_##domain, old, size);                                             \
 		struct sampler_stream outside = go_inside();                                                           \
 		void *block = below->realloc(below->context, old, size);                                               \
@@ -465,7 +455,7 @@ static inline bool is_missed(size_t size, size_t most)
 	{                                                                                                              \
 		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
 		(void)context;                                                                                         \
-		if (__builtin_expect(may_be_sampled((uintptr_t)block), false))                                         \
+		if (__builtin_expect(sampler_may_have((uintptr_t)block), false))                                         \
 			record_free(PYTHON_##domain, block);                                                           \
 		else                                                                                                   \
 			below->free(below->context, block);                                                            \
@@ -508,13 +498,17 @@ static __attribute__((noinline)) void *make_apart(int domain, size_t size, bool 
 {
 	const struct python_allocator *below = &pymalloc[domain];
 	void *block = NULL;
-	if (!passes_by(domain, PASSED_APART) && sampler_hits(&thread.stream, size)) {
+	bool passes = passes_by(domain, PASSED_APART), is_awaited = !passes && domain == PYTHON_OBJ && rebirth_awaits(size),
+	     is_drawn = !passes && sampler_hits(&sampler_own, size);
+	if (is_awaited || is_drawn) {
 		block = take_apart(below, size, zeroed);
 		if (block != NULL)
 			record(domain, block, size);
 		else
 			lose_block();
 	}
+	if (block != NULL && is_awaited)
+		rebirth_try((uintptr_t)block, size, is_drawn);
 	if (block != NULL)
 		return block;
 	return zeroed ? below->calloc(below->context, 1, size) : below->malloc(below->context, size);
@@ -523,7 +517,7 @@ static __attribute__((noinline)) void *make_apart(int domain, size_t size, bool 
 static __attribute__((noinline)) void *move_apart(int domain, void *block, size_t size)
 {
 	const struct python_allocator *below = &pymalloc[domain];
-	if (passes_by(domain, PASSED_APART) || !sampler_hits(&thread.stream, size))
+	if (passes_by(domain, PASSED_APART) || !sampler_hits(&sampler_own, size))
 		return block;
 	void *apart = take_apart(below, size, false);
 	if (apart == NULL) {
@@ -540,14 +534,18 @@ static __attribute__((noinline)) void *move_apart(int domain, void *block, size_
 #define APART_HOOKS(domain)                                                                                            \
 	static void *apart_malloc_##domain(void *context, size_t size)                                                \
 	{                                                                                                              \
-		if (__builtin_expect(size - 1 >= POOLED_MOST || sampler_misses(&thread.stream, size), true))           \
+		if (__builtin_expect(size - 1 >= POOLED_MOST, false))                                                  \
 			return pymalloc[PYTHON_##domain].malloc(context, size);                                        \
-		return make_apart(PYTHON_##domain, size, false);                                                       \
+		if (__builtin_expect((PYTHON_##domain == PYTHON_OBJ && rebirth_may_await(size)) ||                     \
+					     !sampler_misses(&sampler_own, size),                                      \
+				     false))                                                                           \
+			return make_apart(PYTHON_##domain, size, false);                                               \
+		return pymalloc[PYTHON_##domain].malloc(context, size);                                                \
 	}                                                                                                              \
 	static void *apart_calloc_##domain(void *context, size_t n, size_t size)                                      \
 	{                                                                                                              \
 		if (__builtin_expect(n > POOLED_MOST || size > POOLED_MOST || n * size - 1 >= POOLED_MOST ||           \
-					     sampler_misses(&thread.stream, n * size),                                 \
+					     sampler_misses(&sampler_own, n * size),                                 \
 				     true))                                                                            \
 			return pymalloc[PYTHON_##domain].calloc(context, n, size);                                     \
 		return make_apart(PYTHON_##domain, n * size, true);                                                    \
@@ -559,7 +557,7 @@ static __attribute__((noinline)) void *move_apart(int domain, void *block, size_
 		uint32_t before = thread.raw_reallocs;                                                                 \
 		void *block = pymalloc[PYTHON_##domain].realloc(context, old, size);                                   \
 		if (__builtin_expect(size - 1 >= POOLED_MOST || block == NULL || thread.raw_reallocs != before ||      \
-					     sampler_misses(&thread.stream, size),                                     \
+					     sampler_misses(&sampler_own, size),                                     \
 				     true))                                                                            \
 			return block;                                                                                  \
 		return move_apart(PYTHON_##domain, block, size);                                                       \
@@ -670,7 +668,7 @@ static __attribute__((noinline)) int on_known_object(py_object *object, int even
 static int on_object(py_object *object, int event, void *data)
 {
 	(void)data;
-	if (__builtin_expect(event == OBJECT_MADE && may_be_sampled(frames_block_of(object)), false))
+	if (__builtin_expect(event == OBJECT_MADE && sampler_may_have(frames_block_of(object)), false))
 		return on_known_object(object, event);
 	return tell_other(object, event);
 }
@@ -683,9 +681,11 @@ static bool is_told_of_objects(void)
 
 enum tracer_reuse tracer_reuse(void)
 {
-	return is_told_of_objects()   ? TRACER_REUSE_TOLD
-	       : reuse_is_prevented() ? TRACER_REUSE_PREVENTED
-				      : TRACER_REUSE_UNSEEN;
+	if (is_told_of_objects())
+		return TRACER_REUSE_TOLD;
+	if (!reuse_is_prevented())
+		return TRACER_REUSE_UNSEEN;
+	return rebirth_interpreter != NULL ? TRACER_REUSE_DRAWN : TRACER_REUSE_PREVENTED;
 }
 
 static void watch_objects(void)
@@ -789,9 +789,11 @@ static void hook(void)
 	}
 }
 
-/* Has blocks that are sampled from now on lie apart, where it is Python's own allocator that our hooks are above. */
-static void part(void)
+/* Has blocks that are sampled from now on lie apart, where it is Python's own allocator that our hooks are above. Whether
+ * objects do. */
+static bool part(void)
 {
+	bool objects = false;
 	for (int domain = PYTHON_MEM; domain < PYTHON_ALLOCATORS; domain++) {
 		struct python_allocator top;
 		py.PyMem_GetAllocator(domain, &top);
@@ -802,7 +804,9 @@ static void part(void)
 		ours.context = next[domain].context;
 		ours.free = next[domain].free;
 		py.PyMem_SetAllocator(domain, &ours);
+		objects = objects || domain == PYTHON_OBJ;
 	}
+	return objects;
 }
 
 static void before_fork(void)
@@ -820,7 +824,7 @@ static void after_fork_in_child(void)
 	/* Who used the copy is not there. */
 	tracer.keeps = false;
 	sampler_reseed();
-	thread.stream.left = 0; /* to begin anew, so that children of one parent are not hit alike */
+	sampler_own.left = 0; /* to begin anew, so that children of one parent are not hit alike */
 	lock_after_fork(&tracer.lock);
 	lock_release(&tracer.lock);
 }
@@ -836,8 +840,8 @@ bool tracer_follow_forks(void)
 static void set_counters(uint_least16_t value)
 {
 	if (value != 0 || tracer.counts)
-		for (size_t i = 0; i < COUNTERS; i++)
-			atomic_store_explicit(&counters[i], value, memory_order_relaxed);
+		for (size_t i = 0; i < SAMPLER_COUNTERS; i++)
+			atomic_store_explicit(&sampler_counters[i], value, memory_order_relaxed);
 	tracer.counts = value != 0;
 }
 
@@ -880,13 +884,13 @@ bool tracer_start(const struct tracer_options *options, const char **why)
 	if (samples)
 		sampler_start(options->period, options->seed);
 	unhook_all();
-	bool has_pymalloc = python_has_pymalloc();
+	bool parts = samples && python_has_pymalloc(), reborn = parts && rebirth_learn();
 	hook();
 	watch_objects();
 	if (!is_told_of_objects())
-		(void)reuse_prevent(is_freed);
-	if (samples && has_pymalloc)
-		part();
+		reborn = reuse_prevent(is_freed, reborn) && reborn;
+	if (parts && part() && reborn)
+		rebirth_begin(forget);
 	atomic_store(&tracer.on, true);
 	return true;
 }
@@ -894,6 +898,7 @@ bool tracer_start(const struct tracer_options *options, const char **why)
 void tracer_stop(void)
 {
 	unwatch_objects();
+	rebirth_end();
 	reuse_allow();
 	unhook_all();
 	sampler_stop();
@@ -937,6 +942,7 @@ enum snap_status tracer_take_copy(struct tracer_copy **out, struct tracer_totals
 {
 	enum snap_status status = SNAP_OK;
 	struct tracer_copy *copy = calloc(1, sizeof *copy);
+	rebirth_settle();
 	take_lock();
 	if (copy != NULL)
 		copy->sites = malloc(((size_t)tracer.site_of.used + 1) * sizeof *copy->sites);

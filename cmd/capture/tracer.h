@@ -32,7 +32,8 @@ bool tracer_is_intact(void);
 enum tracer_reuse {
 	TRACER_REUSE_UNSEEN,
 	TRACER_REUSE_TOLD,     /* Python tells of them */
-	TRACER_REUSE_PREVENTED /* the memory is given back, see reuse.h */
+	TRACER_REUSE_PREVENTED, /* the memory is given back, see reuse.h */
+	TRACER_REUSE_DRAWN      /* it is, where what comes next in it is sampled, see rebirth.h */
 };
 enum tracer_reuse tracer_reuse(void);
 

@@ -105,7 +105,7 @@ static bool misses_reuse_of_floats(const struct snap_meta *meta)
 	for (size_t i = 0; runtime != NULL && i < sizeof versions / sizeof *versions; i++) {
 		size_t size = strlen(versions[i]);
 		if (strncmp(runtime, versions[i], size) == 0 && (runtime[size] < '0' || runtime[size] > '9'))
-			return has_free_lists(meta, "bypassed");
+			return has_free_lists(meta, "bypassed") || has_free_lists(meta, "drawn");
 	}
 	return false;
 }

@@ -184,6 +184,27 @@ class Reuse(Reading):
         if version not in (11, 12):  # most go there without their type being asked
             self.assertGreater(floats, 0.95)
 
+    def test_samples_of_leaks_stand_at_their_lines(self):
+        """As many as the sizes make probable, whether an object's memory is new or was another's."""
+        version, period, seeds, found = self.version(), 2048, 8, collections.Counter()
+        for seed in range(1, seeds + 1):
+            self.capture(LEAKS, options=["--mode", f"sampled={period}"], env={"SNAPRUN_SEED": str(seed)})
+            path, = self.only_series()
+            meta = self.meta(path)
+            self.check(meta)
+            self.assertEqual(meta["capture.freelists"], {8: "bypassed", 9: "bypassed", 13: "reftracer"}.get(version, "drawn"))
+            for line, function, _, size, count in self.rows_of(path, "program.py"):
+                found[line if function == "keep" else function, size] += count
+            path.unlink()
+        for line, size in zip(LEAK_LINES.values(), (56, 56, 24, 64)):
+            if size == 24 and version in (11, 12):
+                continue
+            hit = -math.expm1(-size / period)
+            expected, error = 2000 * seeds * hit, math.sqrt(2000 * seeds * hit * (1 - hit))
+            self.assertLess(abs(found[line, size] - expected), 4.5 * error, (line, size, found[line, size], expected))
+        if version < 13:  # from then on what Python keeps for the next ones counts for who had it last
+            self.assertLess(sum(found["serve", size] for size in (56, 64)), 5)
+
     def test_deep_structures_go(self):
         """One level after another, not each within the one above, while the tracer is there and after."""
         self.capture("""
