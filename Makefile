@@ -221,6 +221,7 @@ $(units) $(aids): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(static)
 $(BUILD)/tests/unit/test_capture_sampler: $(BUILD)/obj/cmd/capture/sampler.o
 $(BUILD)/tests/unit/test_capture_lock: $(BUILD)/obj/cmd/capture/lock.o
 $(BUILD)/tests/unit/test_capture_shadow: $(BUILD)/obj/cmd/capture/shadow.o $(BUILD)/obj/cmd/capture/memory.o
+$(BUILD)/tests/unit/test_capture_watch: $(BUILD)/obj/cmd/capture/watch.o $(BUILD)/obj/cmd/capture/process.o
 $(BUILD)/tests/unit/test_capture_table: $(BUILD)/obj/cmd/capture/table.o $(BUILD)/obj/cmd/capture/memory.o
 
 ifneq ($(filter fuzz fastfuzz,$(VARIANT)),)

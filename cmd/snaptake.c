@@ -99,7 +99,7 @@ static int connect_to(const char *name, pid_t pid, bool *again)
 	else if (may_retry)
 		*again = true;
 	else
-		message_fail(name, "it takes no requests: it does not run under snaprun, or is not Python");
+		message_fail(name, "it takes no requests: it does not run under snaprun, is not Python, or could make no socket in /tmp");
 	close(fd);
 	return -1;
 }

@@ -9,12 +9,15 @@
 #include "agent.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -33,6 +36,7 @@
 #include "watch.h"
 
 enum {
+	TURN_WAIT_MS = 2000,
 	CHILD_WAIT_MS = 100, /* children that exec another program are gone by then */
 };
 
@@ -364,13 +368,44 @@ static void take_and_forget(struct own_thread *own, enum trigger trigger)
 		take_from_thread(own, trigger, false, &result);
 }
 
+/* Processes of one container come close to its limit together, and a snapshot takes memory itself: so those that write
+ * into one folder take turns. Who waits too long goes on without. */
+static struct descriptor take_turn(const struct own_thread *own)
+{
+	const struct timespec pause = {.tv_nsec = 5000000};
+	const int64_t end = now_ms() + TURN_WAIT_MS;
+	struct descriptor turn = descriptor_new(open(agent.series.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	while (descriptor_is_ours(&turn) && flock(turn.fd, LOCK_EX | LOCK_NB) < 0 && now_ms() < end && is_wanted(own))
+		nanosleep(&pause, NULL);
+	return turn;
+}
+
+/* The C library keeps what it is given back, and others are to have it. */
+static void end_turn(struct descriptor *turn)
+{
+#ifdef __GLIBC__
+	gate_enter(GATE_MEMORY);
+	malloc_trim(0);
+	gate_leave(GATE_MEMORY);
+#endif
+	descriptor_close(turn);
+}
+
+static void take_near_limit(struct own_thread *own)
+{
+	struct descriptor turn = take_turn(own);
+	take_and_forget(own, TRIGGER_LIMIT);
+	end_turn(&turn);
+}
+
 static void look_at_memory(struct own_thread *own)
 {
 	static const enum trigger triggers[] = {[WATCH_RSS_STEP] = TRIGGER_RSS_STEP,
-						[WATCH_RSS_ABOVE] = TRIGGER_RSS_ABOVE,
-						[WATCH_LIMIT] = TRIGGER_LIMIT};
+						[WATCH_RSS_ABOVE] = TRIGGER_RSS_ABOVE};
 	enum watch_event event = watch_look(&agent.watch);
-	if (event != WATCH_NOTHING)
+	if (event == WATCH_LIMIT)
+		take_near_limit(own);
+	else if (event != WATCH_NOTHING)
 		take_and_forget(own, triggers[event]);
 	agent.look = now_ms() + watch_pause_ms(&agent.watch);
 }

@@ -122,6 +122,10 @@ static void find_limit(struct memory_group *smallest, const char *mount, const c
 	for (char *end = group.folder + size;;) {
 		*end = '\0';
 		group.limit = number_of_group(&group, is_old ? "memory.limit_in_bytes" : "memory.max");
+		/* Above this the system holds the program back until it hardly runs. */
+		uint64_t high = is_old ? 0 : number_of_group(&group, "memory.high");
+		if (high > 0 && (group.limit == 0 || high < group.limit))
+			group.limit = high;
 		/* In the old hierarchy a number beyond any memory stands for none. */
 		if (group.limit > 0 && group.limit < UINT64_C(1) << 62 &&
 		    (smallest->limit == 0 || group.limit < smallest->limit))

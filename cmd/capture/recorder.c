@@ -168,7 +168,7 @@ static enum snap_status read_tracer(struct snap_builder *builder, struct tracer_
 
 uint64_t recorder_need(void)
 {
-	return recording.mode == RECORDER_TRACEMALLOC ? need_of_tracemalloc() : 0;
+	return recording.mode == RECORDER_TRACEMALLOC ? need_of_tracemalloc() : tracer_need();
 }
 
 bool recorder_start(const struct recorder_options *options, const char **warning, const char **why)

@@ -49,6 +49,9 @@ struct tracer_totals {
 	bool consistent;         /* counted along the way, and over the sites, there are as many */
 };
 
+/* Bytes that a snapshot takes for a while. */
+uint64_t tracer_need(void);
+
 /* What lives at one moment. */
 struct tracer_copy;
 

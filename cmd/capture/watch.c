@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "watch.h"
 
-enum { LOOKS_PER_SEARCH = 60 };
+enum { LOOKS_PER_SEARCH = WATCH_SEARCH_MS / WATCH_PERIOD_MS };
 
 /* Bytes that the system would have to take from somebody: page cache that nobody uses it takes itself. May be
  * more while that is below `least`. */
@@ -47,7 +47,13 @@ void watch_begin(struct watch *watch, const struct watch_options *options)
 
 bool watch_is_on(const struct watch *watch)
 {
-	return watch->options.rss_above > 0 || watch->options.rss_step > 0 || watch->group.limit > 0;
+	return watch->options.rss_above > 0 || watch->options.rss_step > 0 || !watch->options.no_limit;
+}
+
+/* There is only a limit to be looked for. */
+static bool is_idle(const struct watch *watch)
+{
+	return watch->options.rss_above == 0 && watch->options.rss_step == 0 && watch->group.limit == 0;
 }
 
 enum watch_event watch_look(struct watch *watch)
@@ -68,7 +74,7 @@ enum watch_event watch_look(struct watch *watch)
 			watch->is_above = false;
 	}
 	/* Limits are changed, though seldom. */
-	if (++watch->looks % LOOKS_PER_SEARCH == 0)
+	if (++watch->looks % LOOKS_PER_SEARCH == 0 || is_idle(watch))
 		find_group(watch);
 	if (watch->group.limit > 0) {
 		bool was_near = watch->is_near;
@@ -83,6 +89,8 @@ enum watch_event watch_look(struct watch *watch)
 unsigned watch_pause_ms(const struct watch *watch)
 {
 	uint64_t pause = watch->room / (WATCH_GROWTH / 1000);
+	if (is_idle(watch))
+		return WATCH_SEARCH_MS;
 	if (pause > WATCH_PERIOD_MS)
 		return WATCH_PERIOD_MS;
 	return pause < WATCH_PERIOD_LEAST_MS ? WATCH_PERIOD_LEAST_MS : (unsigned)pause;

@@ -9,6 +9,7 @@
 #include "process.h"
 
 enum {
+	WATCH_SEARCH_MS = 60000, /* where nothing is there to be watched, a limit is looked for */
 	WATCH_PERIOD_MS = 1000,
 	WATCH_PERIOD_LEAST_MS = 50,
 	WATCH_GROWTH = 256000000, /* bytes a second: so fast memory may come near the limit unnoticed for no longer
@@ -37,7 +38,7 @@ enum watch_event { WATCH_NOTHING, WATCH_RSS_STEP, WATCH_RSS_ABOVE, WATCH_LIMIT }
 /* What the process has now is taken as known. */
 void watch_begin(struct watch *watch, const struct watch_options *options);
 
-/* Whether there is anything to look at. */
+/* Whether there is anything to look at, or may be some time. */
 bool watch_is_on(const struct watch *watch);
 
 /* What has happened since the last time; of several things the one that says most. */
