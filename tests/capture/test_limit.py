@@ -30,6 +30,25 @@ HOLDS = """
     time.sleep(2)
     del ballast
 """
+# Workers that know much, and come close to the limit together. Each goes on until it has left a snapshot.
+WORKERS = """
+    import asyncio, concurrent.futures, ctypes, decimal, doctest, email.message, ftplib, http.server, imaplib
+    import json, logging.handlers, multiprocessing.pool, pdb, pydoc, smtplib, tarfile, unittest, urllib.request
+    import xml.dom.minidom, zipfile
+    import glob, os, sys, time
+    ballast, pids = bytearray(40 << 20), []
+    for _ in range(4):
+        pids.append(os.fork())
+        if pids[-1] == 0:
+            kept, until = [], time.monotonic() + 60
+            time.sleep(0.5)
+            while not glob.glob(f"{sys.argv[1]}/*-{os.getpid()}-*.snap") and time.monotonic() < until:
+                kept.extend(bytearray(1000) for _ in range(200))
+                time.sleep(0.1)
+            time.sleep(1)
+            os._exit(0)
+    print(*(os.waitpid(pid, 0)[1] for pid in pids))
+"""
 
 
 class Limit(CaptureCase):
@@ -69,6 +88,13 @@ class Limit(CaptureCase):
             for rate in (20, 100, 100):
                 with self.subTest(mode=mode, rate=rate):
                     self.check_leak(mode, rate)
+
+    def test_workers_do_not_bring_the_kill_about_together(self):
+        if not self.group:
+            return
+        result = self.run_within(WORKERS, self.snaps, mode="exact")
+        self.assertEqual((result.status, result.out, result.err), (0, b"0 0 0 0\n", ""))
+        self.assertEqual(len(self.series()), 5)
 
     def test_what_needs_more_memory_than_there_is_does_not_bring_the_kill_about(self):
         """tracemalloc makes tuples of all its traces."""
