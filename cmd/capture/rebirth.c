@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "rebirth.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 /* What was hidden first lies lowest. More at a time are not sampled. */
@@ -22,6 +21,7 @@ static struct hidden {
 struct frames_keep rebirth_keep[REBIRTH_PLACES];
 void *rebirth_interpreter;
 uint8_t rebirth_sizes[REBIRTH_SIZES];
+atomic_uintptr_t rebirth_tried;
 
 static struct {
 	const void *type, *copy;
@@ -30,10 +30,8 @@ static struct {
 
 static struct {
 	void (*forget)(uintptr_t block);
-	/* The block that was made last for one that is awaited; 0 = there is none, or it is seen to be what it is. */
-	atomic_uintptr_t tried;
-	size_t tried_size;
-	bool tried_is_drawn;
+	size_t tried_size;   /* of the block that was made last, */
+	bool tried_is_drawn; /* which counts in any case */
 } rebirth;
 
 static enum frames_kind kind_of(size_t place)
@@ -168,7 +166,7 @@ void rebirth_try(uintptr_t block, size_t size, bool is_drawn)
 	memset((void *)block, 0, size);
 	rebirth.tried_size = size;
 	rebirth.tried_is_drawn = is_drawn;
-	atomic_store_explicit(&rebirth.tried, block, memory_order_relaxed);
+	atomic_store_explicit(&rebirth_tried, block, memory_order_relaxed);
 }
 
 /* The place where the object of a block was awaited. */
@@ -187,18 +185,13 @@ static size_t place_of(uintptr_t block, size_t size)
 
 void rebirth_settle(void)
 {
-	uintptr_t block = atomic_load_explicit(&rebirth.tried, memory_order_relaxed);
+	uintptr_t block = atomic_load_explicit(&rebirth_tried, memory_order_relaxed);
 	if (block == 0 || py.current_interpreter() != rebirth_interpreter)
 		return;
-	atomic_store_explicit(&rebirth.tried, 0, memory_order_relaxed);
+	atomic_store_explicit(&rebirth_tried, 0, memory_order_relaxed);
 	size_t place = place_of(block, rebirth.tried_size);
 	if (place < REBIRTH_PLACES)
 		show(place);
 	else if (!rebirth.tried_is_drawn)
 		rebirth.forget(block);
-}
-
-void rebirth_forget(uintptr_t block)
-{
-	(void)atomic_compare_exchange_strong_explicit(&rebirth.tried, &block, 0, memory_order_relaxed, memory_order_relaxed);
 }

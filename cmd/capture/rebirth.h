@@ -11,6 +11,7 @@
 #ifndef CMD_CAPTURE_REBIRTH_H
 #define CMD_CAPTURE_REBIRTH_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "frames.h"
@@ -70,7 +71,12 @@ static inline bool rebirth_may_await(size_t size)
 void rebirth_try(uintptr_t block, size_t size, bool is_drawn);
 /* Before anything else is done with objects: whether what was made last is one that was awaited is seen by now. */
 void rebirth_settle(void);
-/* A block goes, or changes. Without the GIL. */
-void rebirth_forget(uintptr_t block);
+/* A block goes, or changes; also called without the GIL. */
+extern atomic_uintptr_t rebirth_tried; /* what was made last, while it is not seen to be what it is; 0 = nothing */
+static inline void rebirth_forget(uintptr_t block)
+{
+	if (__builtin_expect(atomic_load_explicit(&rebirth_tried, memory_order_relaxed) == block, false))
+		atomic_store_explicit(&rebirth_tried, 0, memory_order_relaxed);
+}
 
 #endif

@@ -408,30 +408,30 @@ static inline bool is_missed(size_t size, size_t most)
 		(void)context;                                                                                         \
 		return record_malloc(PYTHON_##domain, size);                                                           \
 	}                                                                                                              \
-	static void *calloc_##domain(void *context, size_t n, size_t size)                                            \
+	static void *calloc_##domain(void *context, size_t n, size_t size)                                             \
 	{                                                                                                              \
 		(void)context;                                                                                         \
 		return record_calloc(PYTHON_##domain, n, size);                                                        \
 	}                                                                                                              \
-	static void *realloc_##domain(void *context, void *block, size_t size)                                        \
+	static void *realloc_##domain(void *context, void *block, size_t size)                                         \
 	{                                                                                                              \
 		(void)context;                                                                                         \
 		return record_realloc(PYTHON_##domain, block, size);                                                   \
 	}                                                                                                              \
-	static void free_##domain(void *context, void *block)                                                         \
+	static void free_##domain(void *context, void *block)                                                          \
 	{                                                                                                              \
 		(void)context;                                                                                         \
 		record_free(PYTHON_##domain, block);                                                                   \
 	}                                                                                                              \
-	static void *sampled_malloc_##domain(void *context, size_t size)                                              \
+	static void *sampled_malloc_##domain(void *context, size_t size)                                               \
 	{                                                                                                              \
 		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
 		(void)context;                                                                                         \
-		if (__builtin_expect(is_missed(size, LITTLE_##domain), true))                                                   \
+		if (__builtin_expect(is_missed(size, LITTLE_##domain), true))                                          \
 			return below->malloc(below->context, size);                                                    \
 		return record_malloc(PYTHON_##domain, size);                                                           \
 	}                                                                                                              \
-	static void *sampled_calloc_##domain(void *context, size_t n, size_t size)                                    \
+	static void *sampled_calloc_##domain(void *context, size_t n, size_t size)                                     \
 	{                                                                                                              \
 		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
 		(void)context;                                                                                         \
@@ -443,7 +443,7 @@ static inline bool is_missed(size_t size, size_t most)
 	{                                                                                                              \
 		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
 		(void)context;                                                                                         \
-		if (__builtin_expect(sampler_may_have((uintptr_t)old) || !is_missed(size, INT32_MAX), false))            \
+		if (__builtin_expect(sampler_may_have((uintptr_t)old) || !is_missed(size, INT32_MAX), false))          \
 			return record_realloc(PYTHON_##domain, old, size);                                             \
 		struct sampler_stream outside = go_inside();                                                           \
 		void *block = below->realloc(below->context, old, size);                                               \
@@ -451,11 +451,11 @@ static inline bool is_missed(size_t size, size_t most)
 		thread.raw_reallocs += PYTHON_##domain == PYTHON_RAW;                                                  \
 		return block;                                                                                          \
 	}                                                                                                              \
-	static void sampled_free_##domain(void *context, void *block)                                                 \
+	static void sampled_free_##domain(void *context, void *block)                                                  \
 	{                                                                                                              \
 		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
 		(void)context;                                                                                         \
-		if (__builtin_expect(sampler_may_have((uintptr_t)block), false))                                         \
+		if (__builtin_expect(sampler_may_have((uintptr_t)block), false))                                       \
 			record_free(PYTHON_##domain, block);                                                           \
 		else                                                                                                   \
 			below->free(below->context, block);                                                            \
@@ -532,7 +532,7 @@ static __attribute__((noinline)) void *move_apart(int domain, void *block, size_
 
 /* A block that was in memory of RAW before stays there, and has come by the hooks of RAW. */
 #define APART_HOOKS(domain)                                                                                            \
-	static void *apart_malloc_##domain(void *context, size_t size)                                                \
+	static void *apart_malloc_##domain(void *context, size_t size)                                                 \
 	{                                                                                                              \
 		if (__builtin_expect(size - 1 >= POOLED_MOST, false))                                                  \
 			return pymalloc[PYTHON_##domain].malloc(context, size);                                        \
@@ -542,10 +542,10 @@ static __attribute__((noinline)) void *move_apart(int domain, void *block, size_
 			return make_apart(PYTHON_##domain, size, false);                                               \
 		return pymalloc[PYTHON_##domain].malloc(context, size);                                                \
 	}                                                                                                              \
-	static void *apart_calloc_##domain(void *context, size_t n, size_t size)                                      \
+	static void *apart_calloc_##domain(void *context, size_t n, size_t size)                                       \
 	{                                                                                                              \
 		if (__builtin_expect(n > POOLED_MOST || size > POOLED_MOST || n * size - 1 >= POOLED_MOST ||           \
-					     sampler_misses(&sampler_own, n * size),                                 \
+					     sampler_misses(&sampler_own, n * size),                                   \
 				     true))                                                                            \
 			return pymalloc[PYTHON_##domain].calloc(context, n, size);                                     \
 		return make_apart(PYTHON_##domain, n * size, true);                                                    \
@@ -557,7 +557,7 @@ static __attribute__((noinline)) void *move_apart(int domain, void *block, size_
 		uint32_t before = thread.raw_reallocs;                                                                 \
 		void *block = pymalloc[PYTHON_##domain].realloc(context, old, size);                                   \
 		if (__builtin_expect(size - 1 >= POOLED_MOST || block == NULL || thread.raw_reallocs != before ||      \
-					     sampler_misses(&sampler_own, size),                                     \
+					     sampler_misses(&sampler_own, size),                                       \
 				     true))                                                                            \
 			return block;                                                                                  \
 		return move_apart(PYTHON_##domain, block, size);                                                       \
