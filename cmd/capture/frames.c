@@ -89,13 +89,43 @@ static inline uint32_t *deaths_at(uintptr_t address)
 /* --- reading, where it is known that there is something, and where that is to be found out --- */
 
 static int probe_pipe[2] = {-1, -1};
+/* Pages of which the system has said that they are there since it was begun to ask: their number + 1, by its last bits. */
+enum { PAGE_BITS = 12, PAGES_SEEN = 64 };
+static uintptr_t pages_seen[PAGES_SEEN];
 
-/* The system looks whether the memory is there. */
+static bool begin_to_probe(void)
+{
+	memset(pages_seen, 0, sizeof pages_seen);
+	return pipe2(probe_pipe, O_CLOEXEC | O_NONBLOCK) == 0;
+}
+
+static void end_probing(void)
+{
+	close(probe_pipe[0]);
+	close(probe_pipe[1]);
+}
+
+static bool is_there(uintptr_t page)
+{
+	uintptr_t *seen = &pages_seen[page % PAGES_SEEN];
+	char byte;
+	if (*seen != page + 1 && write(probe_pipe[1], (const void *)(page << PAGE_BITS), 1) == 1 &&
+	    read(probe_pipe[0], &byte, 1) == 1)
+		*seen = page + 1;
+	return *seen == page + 1;
+}
+
 static bool probe(uintptr_t address, void *to, size_t size)
 {
+	uintptr_t page = address >> PAGE_BITS, last = (address + size - 1) >> PAGE_BITS;
 	memset(to, 0, size);
-	return write(probe_pipe[1], (const void *)address, size) == (ssize_t)size &&
-	       read(probe_pipe[0], to, size) == (ssize_t)size;
+	if (last < page)
+		return false;
+	for (; page <= last; page++)
+		if (!is_there(page))
+			return false;
+	memcpy(to, (const void *)address, size);
+	return true;
 }
 
 #define READER(name, type)                                                                                             \
@@ -350,17 +380,6 @@ bool frames_floats_use_slot(void)
 
 /* --- where objects that have gone are kept --- */
 
-static bool open_probe(void)
-{
-	return pipe2(probe_pipe, O_CLOEXEC | O_NONBLOCK) == 0;
-}
-
-static void close_probe(void)
-{
-	close(probe_pipe[0]);
-	close(probe_pipe[1]);
-}
-
 static uintptr_t newest_in(const struct frames_keep *keep, int count)
 {
 	return read_pointer((uintptr_t)(keep->link != 0 ? keep->objects : keep->objects + count - 1), true);
@@ -413,7 +432,7 @@ bool frames_find_keep(enum frames_kind kind, size_t items, struct frames_keep *k
 		[FRAMES_FLOAT] = {layout.keeps.floats, layout.keeps.float_count,
 				  {.most = FLOATS_KEPT, .link = FRAMES_TYPE_OF, .size = 24}, "d"},
 	};
-	if (layout.keeps.longest == 0 || state == 0 || (kind == FRAMES_TUPLE && items > layout.keeps.longest) || !open_probe())
+	if (layout.keeps.longest == 0 || state == 0 || (kind == FRAMES_TUPLE && items > layout.keeps.longest) || !begin_to_probe())
 		return false;
 	for (size_t i = 0; kind == FRAMES_TUPLE && i < items; i++)
 		strcat(tuple, "()");
@@ -422,7 +441,7 @@ bool frames_find_keep(enum frames_kind kind, size_t items, struct frames_keep *k
 	keep->objects = (void **)(state + kinds[kind].objects);
 	keep->count = (int *)(state + kinds[kind].count);
 	bool found = frees_as_expected(kind) && goes_by(keep, kinds[kind].example);
-	close_probe();
+	end_probing();
 	return found;
 }
 
@@ -577,9 +596,9 @@ bool frames_learn(const char **why)
 		return false;
 	}
 	*why = "the frames of this Python are not where they are expected, so tracemalloc traces";
-	if (!open_probe())
+	if (!begin_to_probe())
 		return false;
 	learned = (layout.minor < 13 || take_published()) && compare() && watch_code();
-	close_probe();
+	end_probing();
 	return learned;
 }
