@@ -105,25 +105,23 @@ static void end_probing(void)
 	close(probe_pipe[1]);
 }
 
-static bool is_there(uintptr_t page)
+static bool is_there(uintptr_t address)
 {
-	uintptr_t *seen = &pages_seen[page % PAGES_SEEN];
+	uintptr_t page = address >> PAGE_BITS, *seen = &pages_seen[page % PAGES_SEEN];
 	char byte;
-	if (*seen != page + 1 && write(probe_pipe[1], (const void *)(page << PAGE_BITS), 1) == 1 &&
+	if (*seen != page + 1 && write(probe_pipe[1], (const void *)address, 1) == 1 &&
 	    read(probe_pipe[0], &byte, 1) == 1)
 		*seen = page + 1;
 	return *seen == page + 1;
 }
 
+/* At most a page. */
 static bool probe(uintptr_t address, void *to, size_t size)
 {
-	uintptr_t page = address >> PAGE_BITS, last = (address + size - 1) >> PAGE_BITS;
+	uintptr_t last = address + size - 1;
 	memset(to, 0, size);
-	if (last < page)
+	if (last < address || !is_there(address) || !is_there(last))
 		return false;
-	for (; page <= last; page++)
-		if (!is_there(page))
-			return false;
 	memcpy(to, (const void *)address, size);
 	return true;
 }
