@@ -574,13 +574,13 @@ class Watching(CaptureCase):
                 group.mkdir(parents=True)
                 names = ("memory.max", "memory.current", "\ninactive_file ") if new else (
                     "memory.limit_in_bytes", "memory.usage_in_bytes", "\ntotal_inactive_file ")
-                def use(used, cache):
-                    (group / "memory.stat").write_text(f"anon 1{names[2]}{cache}\nslab 0\n")
+                def use(used, cache):  # megabytes
+                    (group / "memory.stat").write_text(f"anon 1{names[2]}{cache * 10 ** 6}\nslab 0\n")
                     temporary = root / "new"
-                    temporary.write_text(f"{used}\n")
+                    temporary.write_text(f"{used * 10 ** 6}\n")
                     temporary.rename(group / names[1])
-                (group / names[0]).write_text("1000000\n")
-                use(500000, 0)
+                (group / names[0]).write_text(f"{10 ** 9}\n")
+                use(500, 0)
                 self.clean["SNAP_CGROUP_ROOT"] = str(root)
                 if not new and not any(":memory:" in line for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines()):
                     print(f"not run: {self.id()}: this system has no memory controller of version 1")
@@ -588,8 +588,8 @@ class Watching(CaptureCase):
                 process = self.begin(WAITS)
                 self.ready(process)
                 count = 0
-                for used, cache, fires in ((950000, 100000, False), (950000, 20000, True), (890000, 0, False),
-                                           (960000, 0, False), (840000, 0, False), (960000, 0, True)):
+                for used, cache, fires in ((950, 100, False), (950, 20, True), (890, 0, False),
+                                           (960, 0, False), (840, 0, False), (960, 0, True)):
                     use(used, cache)
                     count += fires
                     self.wait_until(lambda: len(sum(self.series().values(), [])) == count, f"{count} snapshots")
@@ -599,13 +599,13 @@ class Watching(CaptureCase):
                 process.wait(30)
                 paths = self.only_series()
                 self.assertEqual(self.triggers(paths), ["limit", "limit", "exit"])
-                self.assertEqual(self.meta(paths[0])["cgroup_limit_bytes"], "1000000")
+                self.assertEqual(self.meta(paths[0])["cgroup_limit_bytes"], str(10 ** 9))
                 [path.unlink() for path in paths]
                 process = self.begin(WAITS, options=["--ignore-limit"])
                 self.ready(process)
-                use(500000, 0)
+                use(500, 0)
                 time.sleep(1.2)
-                use(990000, 0)
+                use(990, 0)
                 time.sleep(1.6)
                 self.assertEqual(self.series(), {})
                 process.kill()
