@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "statics.h"
+
 /* Offsets in bytes, by offsetof with each version's own headers. From 3.11 on frames are no objects; 3.11
  * and 3.12 keep the newest one in a structure on the C stack. Since 3.13 the interpreter publishes all but
  * one of them. */
@@ -27,12 +29,15 @@ static const struct layout {
 	struct {
 		uint8_t longest; /* tuple; 0 = it is not known where objects that have gone are kept */
 		uint32_t tuples, tuple_counts, list, list_count, dict, dict_count, floats, float_count;
-	} keeps; /* in an interpreter's state, the first two for tuples of one item, others behind them */
+	} keeps; /* in an interpreter's state, the first two for tuples of one item, others behind them; or, where all these
+		  * are 0, in static variables */
 } layouts[] = {
 	{.minor = 8, .has_objects = true, .unit = 1, .thread_frame = 24, .code = 32, .previous = 24,
-	 .instruction = 104, .file = 104, .function = 112, .type_size = 416, .float_slot = true},
+	 .instruction = 104, .file = 104, .function = 112, .type_size = 416, .float_slot = true,
+	 .keeps = {.longest = 19}},
 	{.minor = 9, .has_objects = true, .unit = 1, .thread_frame = 24, .code = 32, .previous = 24,
-	 .instruction = 104, .file = 104, .function = 112, .type_size = 408, .float_slot = true},
+	 .instruction = 104, .file = 104, .function = 112, .type_size = 408, .float_slot = true,
+	 .keeps = {.longest = 19}},
 	{.minor = 10, .has_objects = true, .unit = 2, .thread_frame = 24, .code = 32, .previous = 24,
 	 .instruction = 96, .file = 104, .function = 112, .type_size = 408, .float_slot = true,
 	 .keeps = {19, 9808, 9964, 10040, 10680, 10688, 11328, 9784, 9776}},
@@ -410,35 +415,100 @@ static bool frees_as_expected(enum frames_kind kind)
 	return type != 0 && read_pointer(type + FRAMES_TYPE_FREE, true) == (uintptr_t)dlsym(RTLD_DEFAULT, names[kind][1]);
 }
 
-bool frames_find_keep(enum frames_kind kind, size_t items, struct frames_keep *keep)
+static const char *const examples[FRAMES_KINDS] = {
+	[FRAMES_TUPLE] = "(())", [FRAMES_LIST] = "[]", [FRAMES_DICT] = "{}", [FRAMES_FLOAT] = "d"};
+
+static struct frames_keep shape_of(enum frames_kind kind, size_t items)
 {
 	enum { HEAD = 16, ITEMS = 24, ITEM = 8, TUPLES_KEPT = 2000, FLOATS_KEPT = 100 };
-	uintptr_t state = (uintptr_t)py.PyInterpreterState_Main(), nth = items - 1;
+	switch (kind) {
+	case FRAMES_TUPLE:
+		return (struct frames_keep){.most = TUPLES_KEPT, .link = ITEMS, .size = HEAD + ITEMS + items * ITEM, .before = HEAD};
+	case FRAMES_FLOAT:
+		return (struct frames_keep){.most = FLOATS_KEPT, .link = FRAMES_TYPE_OF, .size = 24};
+	default:
+		return (struct frames_keep){
+			.most = FRAMES_ARRAY_MOST, .size = HEAD + (kind == FRAMES_LIST ? 40 : 48), .before = HEAD};
+	}
+}
+
+/* Looks at what changes when an object goes, and takes what goes by that also while another object is there. */
+static bool search_keep(struct statics *statics, enum frames_kind kind, struct frames_keep *keep)
+{
+	enum { MOST = 64 };
+	uintptr_t places[MOST], counts[MOST];
+	struct frames_keep found = shape_of(kind, 1);
+	unsigned fitting = 0;
+	py_object *object = py.Py_BuildValue(examples[kind], 0.5);
+	statics_note(statics);
+	py.Py_DecRef(object);
+	size_t place_count = statics_find_pointer(statics, object, places, MOST),
+	       count_count = statics_find_raised(statics, counts, MOST);
+	for (size_t i = 0; i < place_count * count_count; i++) {
+		uintptr_t place = places[i / count_count], before;
+		found.count = (int *)counts[i % count_count];
+		before = found.link == 0 ? (uintptr_t)(*found.count - 1) * sizeof(void *) : 0;
+		if (*found.count <= 0 || *found.count > found.most || before > place - statics->begin)
+			continue;
+		found.objects = (void **)(place - before);
+		object = NULL;
+		if (goes_by(&found, examples[kind]) && (object = py.Py_BuildValue(examples[kind], 0.5)) != NULL &&
+		    goes_by(&found, examples[kind])) {
+			*keep = found;
+			fitting++;
+		}
+		py.PyErr_Clear();
+		py.Py_DecRef(object);
+	}
+	return fitting == 1;
+}
+
+/* The variables of 3.8 and 3.9, of all interpreters. */
+static bool search_keeps(struct frames_keep *keeps)
+{
+	struct statics statics;
+	unsigned found = 0;
+	if (statics_begin(&statics, dlsym(RTLD_DEFAULT, "PyTuple_Type")))
+		while (found < FRAMES_KINDS && search_keep(&statics, (enum frames_kind)found, &keeps[found]))
+			found++;
+	statics_end(&statics);
+	return found == FRAMES_KINDS;
+}
+
+/* Where tuples of one item are kept, and the other kinds. */
+static bool find_keeps(struct frames_keep *keeps)
+{
+	const uint32_t at[FRAMES_KINDS][2] = {[FRAMES_TUPLE] = {layout.keeps.tuples, layout.keeps.tuple_counts},
+					      [FRAMES_LIST] = {layout.keeps.list, layout.keeps.list_count},
+					      [FRAMES_DICT] = {layout.keeps.dict, layout.keeps.dict_count},
+					      [FRAMES_FLOAT] = {layout.keeps.floats, layout.keeps.float_count}};
+	uintptr_t state = (uintptr_t)py.PyInterpreterState_Main();
+	if (layout.keeps.tuples == 0)
+		return search_keeps(keeps);
+	for (unsigned kind = 0; kind < FRAMES_KINDS; kind++) {
+		keeps[kind].objects = (void **)(state + at[kind][0]);
+		keeps[kind].count = (int *)(state + at[kind][1]);
+	}
+	return state != 0;
+}
+
+bool frames_find_keep(enum frames_kind kind, size_t items, struct frames_keep *keep)
+{
+	static struct frames_keep keeps[FRAMES_KINDS];
+	static bool sought, known;
 	char tuple[2 * FRAMES_TUPLES_MOST + 3] = "(";
-	const struct {
-		uintptr_t objects, count;
-		struct frames_keep keep;
-		const char *example;
-	} kinds[FRAMES_KINDS] = {
-		[FRAMES_TUPLE] = {layout.keeps.tuples + nth * sizeof(void *), layout.keeps.tuple_counts + nth * sizeof(int),
-				  {.most = TUPLES_KEPT, .link = ITEMS, .size = HEAD + ITEMS + items * ITEM, .before = HEAD},
-				  tuple},
-		[FRAMES_LIST] = {layout.keeps.list, layout.keeps.list_count,
-				 {.most = FRAMES_ARRAY_MOST, .size = HEAD + 40, .before = HEAD}, "[]"},
-		[FRAMES_DICT] = {layout.keeps.dict, layout.keeps.dict_count,
-				 {.most = FRAMES_ARRAY_MOST, .size = HEAD + 48, .before = HEAD}, "{}"},
-		[FRAMES_FLOAT] = {layout.keeps.floats, layout.keeps.float_count,
-				  {.most = FLOATS_KEPT, .link = FRAMES_TYPE_OF, .size = 24}, "d"},
-	};
-	if (layout.keeps.longest == 0 || state == 0 || (kind == FRAMES_TUPLE && items > layout.keeps.longest) || !begin_to_probe())
+	if (layout.keeps.longest == 0 || (kind == FRAMES_TUPLE && items > layout.keeps.longest) || !begin_to_probe())
 		return false;
+	if (!sought)
+		known = find_keeps(keeps);
+	sought = true;
 	for (size_t i = 0; kind == FRAMES_TUPLE && i < items; i++)
 		strcat(tuple, "()");
 	strcat(tuple, ")");
-	*keep = kinds[kind].keep;
-	keep->objects = (void **)(state + kinds[kind].objects);
-	keep->count = (int *)(state + kinds[kind].count);
-	bool found = frees_as_expected(kind) && goes_by(keep, kinds[kind].example);
+	*keep = shape_of(kind, items);
+	keep->objects = keeps[kind].objects + (kind == FRAMES_TUPLE ? items - 1 : 0);
+	keep->count = keeps[kind].count + (kind == FRAMES_TUPLE ? items - 1 : 0);
+	bool found = known && frees_as_expected(kind) && goes_by(keep, kind == FRAMES_TUPLE ? tuple : examples[kind]);
 	end_probing();
 	return found;
 }

@@ -40,8 +40,9 @@ uint64_t frames_code_key(const struct frame_place *place);
 /* --- objects and their types --- */
 
 enum { FRAMES_TYPE_OF = 8, FRAMES_SIZE_OF = 16, FRAMES_TYPE_RELEASE = 48, FRAMES_TYPE_FLAGS = 168, FRAMES_TYPE_FREE = 320 };
-/* Flags of types whose objects have something before them, and how much that is for each of the two. */
-enum { FRAMES_COLLECTED = 1 << 14, FRAMES_WITH_POINTERS = 1 << 3 | 1 << 4, FRAMES_BEFORE_OBJECT = 16 };
+/* Flags of types whose objects have something before them, and how much that is for each of the two, and at most. */
+enum { FRAMES_COLLECTED = 1 << 14, FRAMES_WITH_POINTERS = 1 << 3 | 1 << 4, FRAMES_BEFORE_OBJECT = 16,
+       FRAMES_BEFORE_OBJECT_MOST = 2 * FRAMES_BEFORE_OBJECT };
 /* Where an object has its type. */
 static inline void **frames_type_of(py_object *object)
 {
@@ -87,10 +88,10 @@ bool frames_is_watched_dict(py_object *dict);
 /* Later versions have other ways for most of them. */
 bool frames_floats_use_slot(void);
 
-/* --- where Python keeps objects that have gone, for the next of their kind, of 3.10 to 3.12 --- */
+/* --- where Python keeps objects that have gone, for the next of their kind, before 3.13 --- */
 
 enum frames_kind { FRAMES_TUPLE, FRAMES_LIST, FRAMES_DICT, FRAMES_FLOAT, FRAMES_KINDS };
-/* Used from its end. That of one interpreter. */
+/* Used from its end. That of one interpreter, or before 3.10 of all. */
 struct frames_keep {
 	void **objects; /* an array, or the first of a chain */
 	int *count;

@@ -1,4 +1,4 @@
-/* Sampling of objects that Python makes in the memory of earlier ones, of 3.10 to 3.12, without keeping Python from it.
+/* Sampling of objects that Python makes in the memory of earlier ones, before 3.13, without keeping Python from it.
  *
  * Python keeps the memory of some objects that have gone, and makes the next ones in what it has kept last. Of that
  * nobody is told. So whether the next object in some memory is sampled is drawn when the one before it goes. If it is

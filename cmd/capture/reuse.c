@@ -59,7 +59,7 @@ static void release_float(py_object *object)
 static inline void free_object(enum frames_kind kind, py_object *object)
 {
 	*frames_type_of(object) = kinds[kind].type;
-	bool is_sampled = sampler_may_have((uintptr_t)object - (kind != FRAMES_FLOAT ? FRAMES_BEFORE_OBJECT : 0));
+	bool is_sampled = sampler_may_have((uintptr_t)object);
 	if (is_sampled)
 		rebirth_settle();
 	if (is_sampled || !rebirth_keeps(kind, object))

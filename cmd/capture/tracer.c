@@ -134,15 +134,24 @@ static void remove_block(uint32_t number)
 
 /* --- blocks --- */
 
-/* With the lock; in exact mode all are 1. A counter that is full stays so: then too much is looked for, and nothing is missed. */
-static inline void count(uint64_t block, int change)
+static void count_at(uint64_t address, int change)
 {
-	if (!tracer.samples)
-		return;
-	atomic_uint_least16_t *counter = sampler_counter(block);
+	atomic_uint_least16_t *counter = sampler_counter(address);
 	uint_least16_t before = atomic_load_explicit(counter, memory_order_relaxed);
+	/* One that is full stays so: then too much is looked for, and nothing is missed. */
 	if (before != UINT16_MAX)
 		atomic_store_explicit(counter, (uint_least16_t)(before + change), memory_order_relaxed);
+}
+
+/* With the lock; in exact mode all are 1. What is known of a block is also found where an object begins in it. */
+static inline void count(uint64_t block, int change)
+{
+	uint64_t last = block + FRAMES_BEFORE_OBJECT_MOST;
+	if (!tracer.samples)
+		return;
+	count_at(block, change);
+	if (sampler_counter(last) != sampler_counter(block))
+		count_at(last, change);
 	tracer.counts = true;
 }
 
@@ -661,14 +670,16 @@ static int tell_other(py_object *object, int event)
 
 static __attribute__((noinline)) int on_known_object(py_object *object, int event)
 {
-	made_again(frames_block_of(object));
+	uint64_t block = frames_block_of(object);
+	if (may_be_known(block))
+		made_again(block);
 	return tell_other(object, event);
 }
 
 static int on_object(py_object *object, int event, void *data)
 {
 	(void)data;
-	if (__builtin_expect(event == OBJECT_MADE && sampler_may_have(frames_block_of(object)), false))
+	if (__builtin_expect(event == OBJECT_MADE && sampler_may_have((uintptr_t)object), false))
 		return on_known_object(object, event);
 	return tell_other(object, event);
 }

@@ -192,7 +192,7 @@ class Reuse(Reading):
             path, = self.only_series()
             meta = self.meta(path)
             self.check(meta)
-            self.assertEqual(meta["capture.freelists"], {8: "bypassed", 9: "bypassed", 13: "reftracer"}.get(version, "drawn"))
+            self.assertEqual(meta["capture.freelists"], "reftracer" if version == 13 else "drawn")
             for line, function, _, size, count in self.rows_of(path, "program.py"):
                 found[line if function == "keep" else function, size] += count
             path.unlink()
