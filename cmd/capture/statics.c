@@ -4,7 +4,6 @@
 
 #include <link.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { MOST_BYTES = 16 << 20 };
 
@@ -19,9 +18,9 @@ static int take_segment(struct dl_phdr_info *object, size_t size, void *data)
 		if (segment->p_type != PT_LOAD || (segment->p_flags & (PF_R | PF_W)) != (PF_R | PF_W) ||
 		    wanted < begin || wanted - begin >= segment->p_memsz)
 			continue;
-		uintptr_t aligned = begin + -begin % sizeof(void *);
+		uintptr_t aligned = begin + -begin % sizeof(uintptr_t);
 		statics->begin = aligned;
-		statics->size = (segment->p_memsz - (aligned - begin)) / sizeof(void *) * sizeof(void *);
+		statics->size = (segment->p_memsz - (aligned - begin)) / sizeof(uintptr_t) * sizeof(uintptr_t);
 		return 1;
 	}
 	return 0;
@@ -41,29 +40,30 @@ void statics_end(struct statics *statics)
 	free(statics->before);
 }
 
+/* One by one: a sanitizer that is in the program takes what lies between its variables for an overflow of memcpy's. */
 void statics_note(struct statics *statics)
 {
-	memcpy(statics->before, (const void *)statics->begin, statics->size);
+	const volatile unsigned *now = (const volatile unsigned *)statics->begin;
+	for (size_t i = 0; i < statics->size / sizeof *now; i++)
+		statics->before[i] = now[i];
 }
 
 size_t statics_find_raised(const struct statics *statics, uintptr_t *found, size_t most)
 {
+	const volatile unsigned *now = (const volatile unsigned *)statics->begin;
 	size_t count = 0;
-	for (size_t at = 0; at < statics->size && count < most; at += sizeof(int)) {
-		unsigned before, now;
-		memcpy(&before, statics->before + at, sizeof before);
-		memcpy(&now, (const void *)(statics->begin + at), sizeof now);
-		if (now == before + 1)
-			found[count++] = statics->begin + at;
-	}
+	for (size_t i = 0; i < statics->size / sizeof *now && count < most; i++)
+		if (now[i] == statics->before[i] + 1)
+			found[count++] = (uintptr_t)&now[i];
 	return count;
 }
 
 size_t statics_find_pointer(const struct statics *statics, const void *pointer, uintptr_t *found, size_t most)
 {
+	const volatile uintptr_t *now = (const volatile uintptr_t *)statics->begin;
 	size_t count = 0;
-	for (size_t at = 0; at < statics->size && count < most; at += sizeof pointer)
-		if (*(void *const *)(statics->begin + at) == pointer)
-			found[count++] = statics->begin + at;
+	for (size_t i = 0; i < statics->size / sizeof *now && count < most; i++)
+		if (now[i] == (uintptr_t)pointer)
+			found[count++] = (uintptr_t)&now[i];
 	return count;
 }

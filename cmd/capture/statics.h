@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 struct statics {
-	uintptr_t begin; /* of the memory that it may write to */
-	size_t size;     /* bytes */
-	char *before;    /* as they were noted */
+	uintptr_t begin;  /* of the memory that it may write to */
+	size_t size;      /* bytes */
+	unsigned *before; /* its ints, as they were noted */
 };
 
 /* Of the object that `variable` lies in. False if it lies in none, in one with very much memory, or memory is short; true:
