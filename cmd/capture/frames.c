@@ -492,23 +492,36 @@ static bool find_keeps(struct frames_keep *keeps)
 	return state != 0;
 }
 
-bool frames_find_keep(enum frames_kind kind, size_t items, struct frames_keep *keep)
+static bool find_keep(const struct frames_keep *kinds, enum frames_kind kind, size_t items, struct frames_keep *keep)
 {
-	static struct frames_keep keeps[FRAMES_KINDS];
-	static bool sought, known;
+	size_t behind = kind == FRAMES_TUPLE ? items - 1 : 0;
 	char tuple[2 * FRAMES_TUPLES_MOST + 3] = "(";
-	if (layout.keeps.longest == 0 || (kind == FRAMES_TUPLE && items > layout.keeps.longest) || !begin_to_probe())
+	if (kind == FRAMES_TUPLE && items > layout.keeps.longest)
 		return false;
-	if (!sought)
-		known = find_keeps(keeps);
-	sought = true;
 	for (size_t i = 0; kind == FRAMES_TUPLE && i < items; i++)
 		strcat(tuple, "()");
 	strcat(tuple, ")");
 	*keep = shape_of(kind, items);
-	keep->objects = keeps[kind].objects + (kind == FRAMES_TUPLE ? items - 1 : 0);
-	keep->count = keeps[kind].count + (kind == FRAMES_TUPLE ? items - 1 : 0);
-	bool found = known && frees_as_expected(kind) && goes_by(keep, kind == FRAMES_TUPLE ? tuple : examples[kind]);
+	keep->objects = kinds[kind].objects + behind;
+	keep->count = kinds[kind].count + behind;
+	return frees_as_expected(kind) && goes_by(keep, kind == FRAMES_TUPLE ? tuple : examples[kind]);
+}
+
+bool frames_find_keeps(struct frames_keep keeps[FRAMES_PLACES])
+{
+	struct frames_keep kinds[FRAMES_KINDS];
+	bool found = false;
+	memset(keeps, 0, FRAMES_PLACES * sizeof *keeps);
+	if (layout.keeps.longest == 0 || !begin_to_probe())
+		return false;
+	bool known = find_keeps(kinds);
+	for (size_t place = 0; known && place < FRAMES_PLACES; place++) {
+		struct frames_keep keep;
+		if (!find_keep(kinds, frames_kind_at(place), place + 1, &keep))
+			continue;
+		keeps[place] = keep;
+		found = true;
+	}
 	end_probing();
 	return found;
 }

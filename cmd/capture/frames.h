@@ -105,8 +105,14 @@ static inline void **frames_link(void *object, unsigned link)
 {
 	return (void **)((uintptr_t)object + link);
 }
-/* That of the main interpreter, for tuples of `items`, at least 1; found to be there by objects that are made and go.
- * False if it is not known, or not as expected. With the GIL, before reuse_prevent. */
-bool frames_find_keep(enum frames_kind kind, size_t items, struct frames_keep *keep);
+/* Tuples by their items, less one, and then the other kinds. */
+enum { FRAMES_OTHERS = FRAMES_TUPLES_MOST - 1, FRAMES_PLACES = FRAMES_OTHERS + FRAMES_KINDS };
+static inline enum frames_kind frames_kind_at(size_t place)
+{
+	return place < FRAMES_TUPLES_MOST ? FRAMES_TUPLE : (enum frames_kind)(place - FRAMES_OTHERS);
+}
+/* Those of the main interpreter, found to be there by objects that are made and go; where that is not known, or not as
+ * expected, zeroed. False if all are. With the GIL, before reuse_prevent. */
+bool frames_find_keeps(struct frames_keep keeps[FRAMES_PLACES]);
 
 #endif

@@ -16,9 +16,9 @@ struct level {
 static struct hidden {
 	unsigned levels;
 	struct level level[LEVELS];
-} hidden[REBIRTH_PLACES];
+} hidden[FRAMES_PLACES];
 
-struct frames_keep rebirth_keep[REBIRTH_PLACES];
+struct frames_keep rebirth_keep[FRAMES_PLACES];
 void *rebirth_interpreter;
 uint8_t rebirth_sizes[REBIRTH_SIZES];
 atomic_uintptr_t rebirth_tried;
@@ -34,21 +34,13 @@ static struct {
 	bool tried_is_drawn; /* which counts in any case */
 } rebirth;
 
-static enum frames_kind kind_of(size_t place)
-{
-	return place < FRAMES_TUPLES_MOST ? FRAMES_TUPLE : (enum frames_kind)(place - REBIRTH_OTHERS);
-}
-
 bool rebirth_learn(void)
 {
 	static int none;
-	bool known = false;
-	for (size_t place = 0; place < REBIRTH_PLACES; place++) {
-		bool found = frames_find_keep(kind_of(place), place + 1, &rebirth_keep[place]);
-		known = known || found;
-		if (!found)
-			rebirth_keep[place] = (struct frames_keep){.count = &none};
-	}
+	bool known = frames_find_keeps(rebirth_keep);
+	for (size_t place = 0; place < FRAMES_PLACES; place++)
+		if (rebirth_keep[place].count == NULL)
+			rebirth_keep[place].count = &none;
 	return known;
 }
 
@@ -103,7 +95,7 @@ static void show(size_t place)
 			if (i < fit)
 				keep->objects[i] = newest;
 			else
-				types[kind_of(place)].free_object(newest);
+				types[frames_kind_at(place)].free_object(newest);
 			newest = next;
 		}
 	}
@@ -120,7 +112,7 @@ void rebirth_end(void)
 {
 	rebirth_settle();
 	rebirth_interpreter = NULL;
-	for (size_t place = 0; place < REBIRTH_PLACES; place++)
+	for (size_t place = 0; place < FRAMES_PLACES; place++)
 		while (hidden[place].levels > 0)
 			show(place);
 }
@@ -133,13 +125,13 @@ bool rebirth_misses(size_t place)
 	return false;
 }
 
-/* Where objects of that kind and size are awaited; REBIRTH_PLACES = nowhere. */
+/* Where objects of that kind and size are awaited; FRAMES_PLACES = nowhere. */
 static size_t place_awaiting(size_t size, enum frames_kind kind)
 {
 	enum { LEAST_TUPLE = 48 };
-	size_t place = kind == FRAMES_TUPLE ? (size - LEAST_TUPLE) / sizeof(void *) : (size_t)kind + REBIRTH_OTHERS;
-	bool fits = place < REBIRTH_PLACES && kind_of(place) == kind && hidden[place].levels > 0;
-	return fits && rebirth_keep[place].size == size ? place : (size_t)REBIRTH_PLACES;
+	size_t place = kind == FRAMES_TUPLE ? (size - LEAST_TUPLE) / sizeof(void *) : (size_t)kind + FRAMES_OTHERS;
+	bool fits = place < FRAMES_PLACES && frames_kind_at(place) == kind && hidden[place].levels > 0;
+	return fits && rebirth_keep[place].size == size ? place : (size_t)FRAMES_PLACES;
 }
 
 static bool is_empty(const struct frames_keep *keep)
@@ -154,7 +146,7 @@ bool rebirth_awaits(size_t size)
 	rebirth_settle();
 	for (unsigned kind = 0; kind < FRAMES_KINDS; kind++) {
 		size_t place = place_awaiting(size, (enum frames_kind)kind);
-		if (place < REBIRTH_PLACES && is_empty(&rebirth_keep[place]))
+		if (place < FRAMES_PLACES && is_empty(&rebirth_keep[place]))
 			return true;
 	}
 	return false;
@@ -174,13 +166,13 @@ static size_t place_of(uintptr_t block, size_t size)
 {
 	for (unsigned kind = 0; kind < FRAMES_KINDS; kind++) {
 		size_t place = place_awaiting(size, (enum frames_kind)kind);
-		if (place == REBIRTH_PLACES)
+		if (place == FRAMES_PLACES)
 			continue;
 		const void *type = *(void **)(block + rebirth_keep[place].before + FRAMES_TYPE_OF);
 		if (type == types[kind].type || type == types[kind].copy)
 			return place;
 	}
-	return REBIRTH_PLACES;
+	return FRAMES_PLACES;
 }
 
 void rebirth_settle(void)
@@ -190,7 +182,7 @@ void rebirth_settle(void)
 		return;
 	atomic_store_explicit(&rebirth_tried, 0, memory_order_relaxed);
 	size_t place = place_of(block, rebirth.tried_size);
-	if (place < REBIRTH_PLACES)
+	if (place < FRAMES_PLACES)
 		show(place);
 	else if (!rebirth.tried_is_drawn)
 		rebirth.forget(block);

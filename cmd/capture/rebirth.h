@@ -29,9 +29,7 @@ void rebirth_begin(void (*forget)(uintptr_t block));
 /* All that was hidden is there again. */
 void rebirth_end(void);
 
-/* Tuples by their items, less one, and then the other kinds. */
-enum { REBIRTH_OTHERS = FRAMES_TUPLES_MOST - 1, REBIRTH_PLACES = REBIRTH_OTHERS + FRAMES_KINDS };
-extern struct frames_keep rebirth_keep[REBIRTH_PLACES]; /* one that is not known takes nothing */
+extern struct frames_keep rebirth_keep[FRAMES_PLACES]; /* one that is not known takes nothing */
 extern void *rebirth_interpreter; /* whose objects these are; NULL = it is not on */
 /* When it was not seen at a glance that what comes next in that memory is not sampled: whether it is not. */
 bool rebirth_misses(size_t place);
@@ -40,7 +38,7 @@ bool rebirth_misses(size_t place);
  * it is to be freed. */
 static inline bool rebirth_keeps(enum frames_kind kind, py_object *object)
 {
-	size_t place = kind == FRAMES_TUPLE ? frames_items(object) - 1 : (size_t)kind + REBIRTH_OTHERS;
+	size_t place = kind == FRAMES_TUPLE ? frames_items(object) - 1 : (size_t)kind + FRAMES_OTHERS;
 	if (kind == FRAMES_TUPLE && place >= FRAMES_TUPLES_MOST)
 		return false;
 	const struct frames_keep *keep = &rebirth_keep[place];
