@@ -136,7 +136,7 @@ class Bench:
 
     def judge(self, what, value, limit):
         if value > limit:
-            self.short.append("%s: %.3g, limit %.3g" % (what, value, limit))
+            self.short.append("%s: %.4g, limit %.4g" % (what, value, limit))
 
     def table(self, version, python):
         print("\n%s: processor time, times that of the program alone (peak memory in MiB)" % version)
