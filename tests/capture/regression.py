@@ -2,7 +2,8 @@
 """Runs regression tests of CPython itself under snaprun: for the program nothing may be different.
 
 Each interpreter that ships its tests runs each of them in each mode. What fails is run again without
-snaprun, and in mode tracemalloc with Python's own tracing alone: it counts where it passes then. One line for each test, and status 1 when anything counts.
+snaprun, and in mode tracemalloc with Python's own tracing alone, which begins where snaprun's does: it counts where it
+passes then. One line for each test, and status 1 when anything counts.
 
 usage: regression.py --bin DIR [--mode MODE]… [--python PATH]… [TEST]…"""
 
@@ -37,6 +38,12 @@ def run(command, environment):
             return status == 0, said.read().decode("utf-8", "backslashreplace")
 
 
+def passes_under_tracemalloc(command):
+    with tempfile.TemporaryDirectory(prefix="snap-regression-") as folder:
+        pathlib.Path(folder, "sitecustomize.py").write_text("import tracemalloc\ntracemalloc.start(10)\n")
+        return run(command, {**clean_environment(), "PYTHONPATH": folder})[0]
+
+
 def has_tests(python):
     return subprocess.run([python, "-c", "import test.test_gc"], capture_output=True).returncode == 0
 
@@ -69,7 +76,7 @@ def main():
                     passes_alone, _ = run(plain, clean_environment())
                     if passes_alone and mode == "tracemalloc":
                         name = "under tracemalloc alone"
-                        passes_alone, _ = run([python, "-X", "tracemalloc=10", *plain[1:]], clean_environment())
+                        passes_alone = passes_under_tracemalloc(plain)
                     verdict = "FAILED" if passes_alone else f"failed, and so it does {name}"
                     failed |= passes_alone
                 print(f"{version:24} {mode:12} {test:16} {seconds:4.0f} s, {files:4} files: {verdict}", flush=True)
