@@ -13,9 +13,10 @@ struct statics {
 	unsigned *before; /* its ints, as they were noted */
 };
 
-/* Of the object that `variable` lies in. False if it lies in none, in one with very much memory, or memory is short; true:
- * statics_end frees what it took. */
+/* Of the object that `variable` lies in. False if it lies in none, in one with very much memory, or memory is short: then
+ * only statics_end may be called. */
 bool statics_begin(struct statics *statics, const void *variable);
+/* Frees what was taken, in either case. */
 void statics_end(struct statics *statics);
 
 void statics_note(struct statics *statics);
