@@ -13,10 +13,10 @@ def document(number):
 
 def main():
     kept = []
-    for number in range(8000):
+    for number in range(16000):
         text = json.dumps(document(number))
         read = json.loads(text)
-        if number % 50 == 0:
+        if number % 100 == 0:
             kept.append(read)
     assert len(kept) == 160
 

@@ -23,7 +23,7 @@ def main():
     database.execute("CREATE TABLE article (name TEXT, price REAL)")
     database.executemany("INSERT INTO article VALUES (?, ?)", (("article <%d>" % n, n / 3) for n in range(1000)))
     sessions = {}
-    for number in range(5000):
+    for number in range(10000):
         headers, body = page(database, "title=List+%d&over=%d" % (number, number % 200))
         sessions[number % 500] = (headers, body)
     assert len(sessions) == 500

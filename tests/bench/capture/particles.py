@@ -10,4 +10,4 @@ def simulate(particles, steps):
     return len(state), len(seen)
 
 
-assert simulate(3000, 1000) == (3000, 50)
+assert simulate(3000, 2000) == (3000, 50)

@@ -13,9 +13,9 @@ class Order:
 
 def main():
     kept = []
-    for number in range(10000):
+    for number in range(30000):
         copies = pickle.loads(pickle.dumps([Order(number), Order(number + 1)], 4))
-        if number % 40 == 0:
+        if number % 120 == 0:
             kept.append(copies)
     assert len(kept) == 250
 

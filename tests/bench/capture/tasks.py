@@ -20,4 +20,4 @@ async def serve(rounds):
     assert total == rounds * 200
 
 
-asyncio.run(serve(1500))
+asyncio.run(serve(3000))

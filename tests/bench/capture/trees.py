@@ -21,7 +21,7 @@ def count(tree):
 
 def main():
     kept = grow(14)
-    assert sum(count(grow(12)) for _ in range(180)) == 180 * 8191
+    assert sum(count(grow(12)) for _ in range(360)) == 360 * 8191
     assert count(kept) == 32767
 
 
