@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "frontend/messages.h"
+#include "frontend/numbers.h"
 #include "frontend/options.h"
 #include "frontend/times.h"
 #include "frontend/tool.h"
@@ -25,6 +26,7 @@ static const struct tool tool = {
 				 OPTION_KEEP_BYTES, OPTION_KEEP_FOR, OPTION_DETAILS, OPTION_TOP, OPTION_GC, 0},
 	.words = (const struct tool_words[]){{OPTION_OUTPUT, "DIR", "write snapshots into DIR, which is made"},
 					     {OPTION_FRAMES, "N", "newest frames kept of a traceback (10)"},
+					     {OPTION_QUIET, NULL, "has no effect here"},
 					     {0, NULL, NULL}},
 	.runs_command = true,
 	.examples = (const char *const[]){"snaprun -o snaps -- python3 service.py",
@@ -33,7 +35,7 @@ static const struct tool tool = {
 
 enum { COMMAND_NOT_FOUND = 127, COMMAND_REFUSED = 126, FRAMES_MAX = 65535 };
 
-#define PERIOD_MAX (UINT64_C(1) << 40)
+#define PERIOD_MAX (INT64_C(1) << 40)
 
 static void set(const char *name, const char *value)
 {
@@ -59,9 +61,10 @@ static void set_mode(const char *argument)
 	uint64_t period = 0;
 	const char *name = names[0];
 	if (argument != NULL && strncmp(argument, with_period, size) == 0) {
-		period = (uint64_t)option_size(OPTION_MODE, argument + size);
-		if (period < 1 || period > PERIOD_MAX)
-			message_usage("--mode sampled=SIZE takes a size from 1 to 1TiB");
+		int64_t bytes;
+		if (!number_parse_size(argument + size, &bytes) || bytes < 1 || bytes > PERIOD_MAX)
+			message_usage("--mode sampled=SIZE takes a size from 1 to 1TiB, such as 64K, not '%s'", argument + size);
+		period = (uint64_t)bytes;
 	} else if (argument != NULL) {
 		name = names[option_choice(OPTION_MODE, argument, names, sizeof names / sizeof *names)];
 	}
@@ -151,21 +154,37 @@ static void set_python_path(void)
 	free(path);
 }
 
+/* SIGRTMIN, SIGRTMIN+n, SIGRTMAX and SIGRTMAX-n; 0 = it is none of them. */
+static int real_time_signal(const char *name)
+{
+	static const char low[] = "SIGRTMIN", high[] = "SIGRTMAX";
+	const size_t size = sizeof low - 1;
+	bool down = strncmp(name, high, size) == 0;
+	if (!down && strncmp(name, low, size) != 0)
+		return 0;
+	const char *rest = name + size;
+	long number = 0;
+	if (rest[0] == (down ? '-' : '+') && rest[1] >= '0' && rest[1] <= '9') {
+		char *end;
+		number = strtol(rest + 1, &end, 10);
+		rest = end;
+	}
+	if (rest[0] != '\0' || number > SIGRTMAX - SIGRTMIN)
+		return 0;
+	return down ? SIGRTMAX - (int)number : SIGRTMIN + (int)number;
+}
+
 static int signal_of(const char *name)
 {
-	static const char real_time[] = "SIGRTMIN+";
-	char *end;
 	if (strcmp(name, "SIGUSR1") == 0)
 		return SIGUSR1;
 	if (strcmp(name, "SIGUSR2") == 0)
 		return SIGUSR2;
-	size_t size = sizeof real_time - 1;
-	if (strncmp(name, real_time, size) == 0 && name[size] >= '0' && name[size] <= '9') {
-		long number = strtol(name + size, &end, 10);
-		if (*end == '\0' && number <= SIGRTMAX - SIGRTMIN)
-			return SIGRTMIN + (int)number;
-	}
-	message_usage("--signal is SIGUSR1, SIGUSR2 or SIGRTMIN+0 to SIGRTMIN+%d, not '%s'", SIGRTMAX - SIGRTMIN, name);
+	int number = real_time_signal(name);
+	if (number != 0)
+		return number;
+	message_usage("--signal is SIGUSR1, SIGUSR2, SIGRTMIN+0 to SIGRTMIN+%d or SIGRTMAX-0 to SIGRTMAX-%d, not '%s'",
+		      SIGRTMAX - SIGRTMIN, SIGRTMAX - SIGRTMIN, name);
 }
 
 /* Not 0, which would ask for nothing. */
@@ -241,9 +260,9 @@ int main(int argc, char **argv)
 		message_usage("-o DIR is needed");
 	if (optind == argc)
 		message_usage("a command is needed");
+	set_mode(mode);
 	set_folder(folder);
 	set_python_path();
-	set_mode(mode);
 	set_number("SNAPRUN_FRAMES", frames);
 	set_number("SNAPRUN_EVERY", every_ms);
 	set_number("SNAPRUN_LIMIT", limit);
@@ -258,6 +277,7 @@ int main(int argc, char **argv)
 	set("SNAPRUN_IGNORE_LIMIT", ignore_limit ? "1" : NULL);
 	set("SNAPRUN_GC", collect ? "1" : NULL);
 	set("SNAPRUN_GAVE_UP", NULL);
+	set("SNAPRUN_TOP_IN", NULL);
 
 	execvp(argv[optind], argv + optind);
 	int status = errno == ENOENT ? COMMAND_NOT_FOUND : COMMAND_REFUSED;

@@ -23,6 +23,7 @@ static const struct tool tool = {
 	.operands = "PID...",
 	.purpose = "Has processes under snaprun take a snapshot now, and prints the paths of the files.",
 	.options = (const int[]){OPTION_GC, 0},
+	.words = (const struct tool_words[]){{OPTION_QUIET, NULL, "has no effect here"}, {0, NULL, NULL}},
 	.examples = (const char *const[]){"snaptake $(cat service.pid)",
 					      "snaptop $(snaptake $(cat service.pid))", NULL},
 };
@@ -123,7 +124,8 @@ static bool ask(const char *name, pid_t pid, const char *request, bool *again, b
 	close(fd);
 	answer[used] = '\0';
 	if (failed == EAGAIN || failed == EWOULDBLOCK)
-		message_fail(name, "no answer within %d s", PATIENCE_S);
+		message_fail(name, "no answer within %d s: the program does not let go of the interpreter; "
+				   "it is taken when it does", PATIENCE_S);
 	else if (used > 1 && answer[0] == REQUESTS_DONE)
 		return puts(answer + 1) >= 0;
 	else if (used > 1 && answer[0] == REQUESTS_FAILED)

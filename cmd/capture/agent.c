@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -172,7 +173,7 @@ static void name_series(void)
 }
 
 /* With the GIL and `busy`. */
-static enum snap_status collect_traces(enum trigger trigger, const char *label, bool collect,
+static enum snap_status collect_traces(enum trigger trigger, const struct agent_note *note,
 				       struct snap_builder **builder, struct tracer_copy **rest, struct snap_error *err)
 {
 	static const char *const names[] = {[TRIGGER_CODE] = "code",
@@ -193,13 +194,14 @@ static enum snap_status collect_traces(enum trigger trigger, const char *label, 
 	const struct occasion occasion = {.trigger = names[trigger],
 					  .program = agent.program,
 					  .roots = &agent.roots,
-					  .label = label,
+					  .label = note->label,
+					  .iteration = note->iteration,
 					  .start = agent.start,
 					  .number = agent.series.last + 1,
 					  .dropped = agent.dropped,
 					  .generation = agent.generation,
 					  .own_threads = (agent.has_thread ? 1U : 0) + (listener_runs() ? 1U : 0),
-					  .collect = collect || options->collect,
+					  .collect = note->collect || options->collect,
 					  .details = options->details};
 	return snapshot_collect(builder, rest, &occasion, err);
 }
@@ -210,6 +212,8 @@ static enum snap_status write_file(struct snap_builder *builder, struct tracer_c
 				   struct snap_error *err)
 {
 	struct snap_snapshot *snapshot = NULL;
+	sigset_t before;
+	signals_hold_file_size(&before);
 	gate_enter(GATE_MEMORY);
 	enum snap_status status = rest != NULL ? tracer_build(rest, builder, err) : SNAP_OK;
 	tracer_free_copy(rest);
@@ -220,10 +224,13 @@ static enum snap_status write_file(struct snap_builder *builder, struct tracer_c
 	snap_snapshot_free(snapshot);
 	snap_builder_free(builder);
 	gate_leave(GATE_MEMORY);
-	return status == SNAP_OK ? series_publish(&agent.series, path, err) : status;
+	if (status == SNAP_OK)
+		status = series_publish(&agent.series, path, err);
+	signals_release_file_size(&before);
+	return status;
 }
 
-static void take(bool is_own, enum trigger trigger, const char *label, bool collect, struct agent_result *result)
+static void take(bool is_own, enum trigger trigger, const struct agent_note *note, struct agent_result *result)
 {
 	struct snap_builder *builder = NULL;
 	struct tracer_copy *rest = NULL;
@@ -247,7 +254,7 @@ static void take(bool is_own, enum trigger trigger, const char *label, bool coll
 		pthread_mutex_unlock(&agent.busy);
 		return;
 	}
-	enum snap_status status = collect_traces(trigger, label, collect, &builder, &rest, &err);
+	enum snap_status status = collect_traces(trigger, note, &builder, &rest, &err);
 	void *state = let_python_go(is_own);
 	if (status == SNAP_OK)
 		status = write_file(builder, rest, path, &err);
@@ -263,9 +270,9 @@ static void take(bool is_own, enum trigger trigger, const char *label, bool coll
 	take_python_back(is_own, state);
 }
 
-void agent_take(enum trigger trigger, const char *label, bool collect, struct agent_result *result)
+void agent_take(enum trigger trigger, const struct agent_note *note, struct agent_result *result)
 {
-	take(false, trigger, label, collect, result);
+	take(false, trigger, note, result);
 }
 
 /* --- the thread --- */
@@ -327,13 +334,14 @@ static void leave_python(struct own_thread *own)
 
 static void take_from_thread(struct own_thread *own, enum trigger trigger, bool collect, struct agent_result *result)
 {
+	const struct agent_note note = {.iteration = -1, .collect = collect};
 	*result = (struct agent_result){.why = "the program is about to end"};
 	if (!is_wanted(own) || !py.Py_IsInitialized() || py.is_finalizing())
 		return;
 	atomic_store(&agent.thread_works, true);
 	take_gil(own);
 	if (is_wanted(own))
-		take(true, trigger, NULL, collect, result);
+		take(true, trigger, &note, result);
 	own->state = let_python_go(true);
 	atomic_store(&agent.thread_works, false);
 }
@@ -618,6 +626,11 @@ bool agent_runs(void)
 	return agent.runs;
 }
 
+bool agent_has_run(void)
+{
+	return agent.has_hooks;
+}
+
 static bool register_hooks(py_object *module)
 {
 	py_object *os = py.PyImport_ImportModule("os"), *atexit = py.PyImport_ImportModule("atexit");
@@ -675,7 +688,9 @@ static void begin(py_object *module, const struct agent_options *options, const 
 	agent.options.folder = NULL;
 	agent.series.keep = options->keep;
 	begin_to_watch();
-	if (realpath(options->folder, agent.series.folder) == NULL) {
+	struct stat st;
+	if (realpath(options->folder, agent.series.folder) == NULL || stat(agent.series.folder, &st) < 0 ||
+	    !S_ISDIR(st.st_mode)) {
 		*why = "the folder for the snapshots is not there";
 		return;
 	}
@@ -727,10 +742,11 @@ bool agent_start(py_object *module, const struct agent_options *options, const c
 /* With `change`. Snapshots that others have begun end first; those that still wait find nothing that runs. */
 static void end(enum trigger trigger)
 {
+	const struct agent_note note = {.iteration = -1};
 	struct agent_result result;
 	agent.paused = false;
 	stop_threads();
-	agent_take(trigger, NULL, false, &result);
+	agent_take(trigger, &note, &result);
 	bool locked = lock(false, &agent.busy);
 	recorder_stop();
 	agent.runs = false;

@@ -36,6 +36,13 @@ struct agent_options {
 	unsigned top;      /* groups to print at exit; 0 = none */
 };
 
+/* What goes with a snapshot, or is done before. */
+struct agent_note {
+	const char *label;   /* NULL = none */
+	long long iteration; /* below 0 = not known */
+	bool collect;        /* garbage, first */
+};
+
 struct agent_result {
 	bool written;
 	char path[PATH_MAX]; /* of the file, if it was written */
@@ -45,13 +52,15 @@ struct agent_result {
 /* All of these are called with the GIL, in the main interpreter. */
 
 bool agent_runs(void);
+/* Now or before, in this process or one that it was forked from. */
+bool agent_has_run(void);
 
 /* Begins a series: tracing, the hooks at exit and at fork (functions of `module` with the names of those
  * below), and the thread that waits for time to pass and for requests. False with a sentence in *why. */
 bool agent_start(py_object *module, const struct agent_options *options, const char **why);
 
-/* Takes a snapshot. `label` may be NULL. May let other threads run. */
-void agent_take(enum trigger trigger, const char *label, bool collect, struct agent_result *result);
+/* Takes a snapshot. May let other threads run. */
+void agent_take(enum trigger trigger, const struct agent_note *note, struct agent_result *result);
 
 /* Ends the series, with a last snapshot. */
 void agent_stop(enum trigger trigger);

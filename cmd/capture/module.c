@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent.h"
 #include "signals.h"
@@ -24,21 +25,32 @@ static py_object *return_none(void)
 	return py.none;
 }
 
+static bool is_asked(const char *variable)
+{
+	const char *text = getenv(variable);
+	return text != NULL && text[0] != '\0';
+}
+
 static py_object *snapshot(py_object *self, py_object *arguments, py_object *keywords)
 {
-	static char word_label[] = "label", word_gc[] = "gc";
-	static char *words[] = {word_label, word_gc, NULL};
-	const char *label = NULL;
+	static char word_label[] = "label", word_gc[] = "gc", word_iteration[] = "iteration";
+	static char *words[] = {word_label, word_gc, word_iteration, NULL};
+	struct agent_note note = {.label = NULL, .iteration = -1};
 	int collect = 0;
 	(void)self;
-	if (!py.PyArg_ParseTupleAndKeywords(arguments, keywords, "|zp:snapshot", words, &label, &collect))
+	if (!py.PyArg_ParseTupleAndKeywords(arguments, keywords, "|zpL:snapshot", words, &note.label, &collect,
+					    &note.iteration))
 		return NULL;
 	if (!python_in_main_interpreter())
 		return fail("only the main interpreter is captured");
+	/* Who has ended a capture, or is asked to go without, need not leave out what takes its snapshots. */
+	if (!agent_runs() && (agent_has_run() || is_asked("SNAPRUN_FOLDER")))
+		return return_none();
 	if (!agent_runs())
 		return fail("no capture is running: call start(), or run the program under snaprun");
+	note.collect = collect != 0;
 	struct agent_result result;
-	agent_take(TRIGGER_CODE, label, collect != 0, &result);
+	agent_take(TRIGGER_CODE, &note, &result);
 	return result.written ? py.PyUnicode_DecodeFSDefault(result.path) : return_none();
 }
 
@@ -149,12 +161,6 @@ static long long asked(const char *variable)
 	return text != NULL ? strtoll(text, NULL, 10) : 0;
 }
 
-static bool is_asked(const char *variable)
-{
-	const char *text = getenv(variable);
-	return text != NULL && text[0] != '\0';
-}
-
 /* Numbers beyond the range of an int were refused by snaprun. */
 static py_object *start_for_snaprun(py_object *self, py_object *nothing)
 {
@@ -171,7 +177,7 @@ static py_object *start_for_snaprun(py_object *self, py_object *nothing)
 				.ignore_limit = is_asked("SNAPRUN_IGNORE_LIMIT"),
 				.signal = (int)asked("SNAPRUN_SIGNAL"),
 				.details = is_asked("SNAPRUN_DETAILS"),
-				.top = (int)asked("SNAPRUN_TOP"),
+				.top = asked("SNAPRUN_TOP_IN") == (long long)getpid() ? (int)asked("SNAPRUN_TOP") : 0,
 				.collect = is_asked("SNAPRUN_GC"),
 				.mode = is_asked("SNAPRUN_MODE") ? getenv("SNAPRUN_MODE") : defaults.mode,
 				.period = asked("SNAPRUN_PERIOD")};
@@ -257,8 +263,9 @@ static py_object *at_worker_start(py_object *self, py_object *nothing)
 
 static struct python_method methods[] = {
 	{"snapshot", PYTHON_WITH_KEYWORDS(snapshot), PYTHON_VARIABLE | PYTHON_KEYWORDS,
-	 "snapshot(label=None, gc=False)\n--\n\nTakes a snapshot and returns the path of its file, or None if it could "
-	 "not be written.\nThe label goes into the metadata as label.name; gc=True collects garbage first."},
+	 "snapshot(label=None, gc=False, iteration=-1)\n--\n\nTakes a snapshot and returns the path of its file, or None "
+	 "if there is none, as after stop().\nThe label goes into the metadata as label.name, and a number of requests or "
+	 "rounds as iteration;\ngc=True collects garbage first."},
 	{"start", PYTHON_WITH_KEYWORDS(start), PYTHON_VARIABLE | PYTHON_KEYWORDS,
 	 "start(folder, *, frames=10, every=0.0, limit=0, keep=0, gc=False, keep_bytes=0, keep_for=0.0, rss_above=0,\n"
 	 "      rss_step=0, ignore_limit=False, signal=0, details=False, top=0, mode='sampled',\n"

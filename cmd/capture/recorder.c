@@ -31,6 +31,10 @@ static void put_number(struct snap_meta *meta, const char *key, uint64_t number)
 	(void)snap_meta_set_format(meta, key, NULL, "%" PRIu64, number);
 }
 
+/* What Python makes in memory of earlier ones without telling anybody, in all versions: the tables in which
+ * dictionaries have their keys. */
+#define ALWAYS_MISSED "dict-tables"
+
 /* --- tracemalloc --- */
 
 static bool is_tracing(void)
@@ -95,6 +99,7 @@ static enum snap_status read_tracemalloc(struct snap_builder *builder, struct sn
 	if (!is_tracing())
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "the program has ended tracemalloc's tracing");
 	put_traced(snap_builder_meta(builder));
+	(void)snap_meta_set_text(snap_builder_meta(builder), "capture.freelists_missed", ALWAYS_MISSED, NULL);
 	bool enabled = switch_collector_off();
 	enum snap_status status;
 	py_object *list = python_call_module("_tracemalloc", "_get_traces");
@@ -159,6 +164,10 @@ static enum snap_status read_tracer(struct snap_builder *builder, struct tracer_
 	put_number(meta, "tracer_bytes", totals.own_bytes);
 	put_number(meta, "traceback_limit", recording.frames);
 	(void)snap_meta_set_text(meta, "capture.freelists", lists[reuse], NULL);
+	(void)snap_meta_set_text(meta, "capture.freelists_missed",
+				 reuse == TRACER_REUSE_UNSEEN ? "lists tuples dicts floats " ALWAYS_MISSED
+				 : tracer_misses_floats()     ? "floats " ALWAYS_MISSED
+							      : ALWAYS_MISSED, NULL);
 	put_number(meta, "capture.lost_blocks", totals.lost);
 	(void)snap_meta_set_text(meta, "capture.self_check", totals.consistent ? "ok" : "failed", NULL);
 	return SNAP_OK;

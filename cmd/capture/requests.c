@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { WAITING_MAX = 8, TIDIED_MAX = 1000 };
@@ -62,6 +63,14 @@ static void remove_if_dead(const char *path)
 	close(probe);
 }
 
+/* One that is new may be about to be listened on. */
+static bool is_old(const char *path)
+{
+	enum { OLD_SECONDS = 60 };
+	struct stat st;
+	return lstat(path, &st) == 0 && time(NULL) - st.st_mtime > OLD_SECONDS;
+}
+
 void requests_tidy(void)
 {
 	char folder[REQUESTS_PATH_MAX];
@@ -71,11 +80,11 @@ void requests_tidy(void)
 	struct dirent *entry;
 	for (int i = 0; entries != NULL && i < TIDIED_MAX && (entry = readdir(entries)) != NULL; i++) {
 		char path[REQUESTS_PATH_MAX];
-		size_t size = strlen(entry->d_name);
-		if (size <= 5 || strcmp(entry->d_name + size - 5, ".sock") != 0)
-			continue;
+		const char *ending = strrchr(entry->d_name, '.');
 		int length = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-		if (length > 0 && (size_t)length < sizeof path)
+		if (ending == NULL || length < 0 || (size_t)length >= sizeof path)
+			continue;
+		if (strcmp(ending, ".sock") == 0 || (strcmp(ending, ".new") == 0 && is_old(path)))
 			remove_if_dead(path);
 	}
 	if (entries != NULL)

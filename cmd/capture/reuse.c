@@ -86,6 +86,9 @@ static void free_float(py_object *object)
 	free_object(FRAMES_FLOAT, object);
 }
 
+size_t reuse_float_size;
+struct frames_keep reuse_floats;
+
 static const frames_release frees[FRAMES_KINDS] = {free_tuple, free_list, free_dict, free_float};
 static const frames_release releases[FRAMES_KINDS] = {release_tuple, release_list, release_dict, release_float};
 
@@ -157,8 +160,62 @@ bool reuse_is_prevented(void)
 	return are_slots(true);
 }
 
+/* The count is what is there again. */
+static void allow_floats(void)
+{
+	int count = 0;
+	for (void *object = *reuse_floats.objects; object != NULL; object = *frames_link(object, reuse_floats.link))
+		count++;
+	*reuse_floats.count = count;
+	reuse_float_size = 0;
+}
+
+/* What is there is taken, and freed when there is to be nothing. */
+static void use_up_floats(void)
+{
+	enum { MOST = 100 };
+	py_object *taken[MOST];
+	size_t count = 0;
+	while (count < MOST && *reuse_floats.objects != NULL && (taken[count] = py.Py_BuildValue("d", 0.5)) != NULL)
+		count++;
+	reuse_refuse_floats();
+	while (count > 0)
+		py.Py_DecRef(taken[--count]);
+}
+
+bool reuse_prevent_floats(bool (*is_freed)(py_object *))
+{
+	struct frames_keep keeps[FRAMES_PLACES];
+	if (frames_floats_use_slot())
+		return false;
+	/* A store that is full says nothing of where it is. */
+	py_object *some = py.Py_BuildValue("(ddd)", 0.5, 1.5, 2.5);
+	bool found = some != NULL && frames_find_keeps(keeps) && keeps[FRAMES_OTHERS + FRAMES_FLOAT].count != NULL;
+	py.PyErr_Clear();
+	py.Py_DecRef(some);
+	if (!found)
+		return false;
+	reuse_floats = keeps[FRAMES_OTHERS + FRAMES_FLOAT];
+	use_up_floats();
+	py_object *example = py.Py_BuildValue("d", 0.5);
+	if (example != NULL && is_freed(example)) {
+		reuse_float_size = reuse_floats.size;
+		return true;
+	}
+	py.PyErr_Clear();
+	allow_floats();
+	return false;
+}
+
+bool reuse_misses_floats(void)
+{
+	return !frames_floats_use_slot() && reuse_float_size == 0;
+}
+
 void reuse_allow(void)
 {
+	if (reuse_float_size != 0)
+		allow_floats();
 	for (int i = 0; i < FRAMES_KINDS; i++) {
 		frames_release *slot = kinds[i].type != NULL ? frames_release_slot(kinds[i].type) : NULL;
 		if (slot != NULL && *slot == releases[i])

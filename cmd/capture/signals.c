@@ -3,9 +3,9 @@
 #include "signals.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <time.h>
 
 /* Never taken back: without a handler the next signal would end the program. */
 static struct {
@@ -47,4 +47,30 @@ bool signals_follow(int number, void (*notice)(void))
 	followed.before[number] = now;
 	followed.is_set[number] = sigaction(number, &ours, NULL) == 0;
 	return followed.is_set[number];
+}
+
+static sigset_t file_size(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGXFSZ);
+	return set;
+}
+
+void signals_hold_file_size(sigset_t *before)
+{
+	const sigset_t held = file_size();
+	pthread_sigmask(SIG_BLOCK, &held, before);
+}
+
+/* One that the program has blocked itself may be its own, and waits for it. */
+void signals_release_file_size(const sigset_t *before)
+{
+	const sigset_t held = file_size();
+	const struct timespec at_once = {.tv_sec = 0};
+	if (sigismember(before, SIGXFSZ) == 1)
+		return;
+	while (sigtimedwait(&held, NULL, &at_once) < 0 && errno == EINTR)
+		continue;
+	pthread_sigmask(SIG_SETMASK, before, NULL);
 }

@@ -8,7 +8,11 @@ whatever goes wrong here, the program runs.
 import os
 import sys
 
-if os.environ.get("SNAPRUN_FOLDER") and not os.environ.get("SNAPRUN_GAVE_UP"):
+if os.environ.get("SNAPRUN_FOLDER"):
+    # The table at the end is for the first Python alone, also when it becomes another by exec: the output of those that
+    # it runs may be read by it.
+    if os.environ.get("SNAPRUN_TOP") and not os.environ.get("SNAPRUN_TOP_IN"):
+        os.environ["SNAPRUN_TOP_IN"] = str(os.getpid())
     try:
         if sys.version_info < (3, 8) or sys.implementation.name != "cpython":
             raise ImportError

@@ -176,6 +176,8 @@ enum snap_status snapshot_collect(struct snap_builder **out, struct tracer_copy 
 	(void)snap_meta_set_format(meta, "producer", NULL, "snapcapture %s", snap_version());
 	if (o->label != NULL)
 		put_text(meta, "label.name", o->label);
+	if (o->iteration >= 0)
+		put_number(meta, "iteration", (uint64_t)o->iteration);
 	status = recorder_read(*out, rest, err);
 	if (status < 0) {
 		snap_builder_free(*out);

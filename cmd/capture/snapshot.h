@@ -19,6 +19,7 @@ struct occasion {
 	const char *trigger, *program;
 	const struct snapshot_roots *roots;
 	const char *label;     /* NULL = none */
+	long long iteration;   /* below 0 = not known */
 	struct timespec start; /* of the process */
 	unsigned number;       /* in the series */
 	unsigned dropped;      /* snapshots lost so far */

@@ -347,6 +347,8 @@ static __attribute__((noinline)) void *record_malloc(int domain, size_t size)
 	const struct python_allocator *below = &next[domain];
 	if (passes_by(domain, PASSED_HOOK))
 		return below->malloc(below->context, size);
+	if (domain == PYTHON_OBJ && size == reuse_float_size)
+		reuse_refuse_floats();
 	struct sampler_stream outside = go_inside();
 	void *block = below->malloc(below->context, size);
 	come_out(outside);
@@ -699,6 +701,11 @@ enum tracer_reuse tracer_reuse(void)
 	return rebirth_interpreter != NULL ? TRACER_REUSE_DRAWN : TRACER_REUSE_PREVENTED;
 }
 
+bool tracer_misses_floats(void)
+{
+	return !is_told_of_objects() && (!reuse_is_prevented() || reuse_misses_floats());
+}
+
 static void watch_objects(void)
 {
 	if (py.set_reference_tracer == NULL || py.get_reference_tracer == NULL || is_told_of_objects())
@@ -900,6 +907,8 @@ bool tracer_start(const struct tracer_options *options, const char **why)
 	watch_objects();
 	if (!is_told_of_objects())
 		reborn = reuse_prevent(is_freed, reborn) && reborn;
+	if (!samples && !is_told_of_objects())
+		(void)reuse_prevent_floats(is_freed);
 	if (parts && part() && reborn)
 		rebirth_begin(forget);
 	atomic_store(&tracer.on, true);

@@ -36,6 +36,8 @@ enum tracer_reuse {
 	TRACER_REUSE_DRAWN      /* it is, where what comes next in it is sampled, see rebirth.h */
 };
 enum tracer_reuse tracer_reuse(void);
+/* Whether some floats are made so, unseen. */
+bool tracer_misses_floats(void);
 
 /* Memory that an extension tells of. Without the GIL. */
 void tracer_track(unsigned domain, uintptr_t address, size_t size);

@@ -97,17 +97,10 @@ static bool has_free_lists(const struct snap_meta *meta, const char *handled)
 	       strcmp(lists, handled) == 0;
 }
 
-/* In these two versions most floats go without what the others have in place of free lists. */
 static bool misses_reuse_of_floats(const struct snap_meta *meta)
 {
-	static const char *const versions[] = {"cpython 3.11", "cpython 3.12"};
-	const char *runtime = snap_meta_get(meta, "runtime");
-	for (size_t i = 0; runtime != NULL && i < sizeof versions / sizeof *versions; i++) {
-		size_t size = strlen(versions[i]);
-		if (strncmp(runtime, versions[i], size) == 0 && (runtime[size] < '0' || runtime[size] > '9'))
-			return has_free_lists(meta, "bypassed") || has_free_lists(meta, "drawn");
-	}
-	return false;
+	const char *missed = snap_meta_get(meta, "capture.freelists_missed");
+	return missed != NULL && strncmp(missed, "floats", 6) == 0;
 }
 
 static bool add_moment(struct trend_process *p, const struct trend_moment *m)

@@ -6,6 +6,7 @@ import pathlib
 import random
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -619,6 +620,20 @@ class Safety:
         self.assertRegex(result.err, rf"\A{err}\Z")
         self.assertEqual(self.series(), {})
 
+    def test_file_too_large_where_the_signal_is_not_ignored(self):
+        result = self.run_tool(*self.command("""
+            import resource, signal, snapcapture
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+            print(snapcapture.snapshot())
+            came = []
+            signal.signal(signal.SIGXFSZ, lambda *_: came.append(1))
+            print(snapcapture.snapshot(), came, signal.pthread_sigmask(signal.SIG_BLOCK, []))
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        """), env=self.clean)
+        self.assertEqual((result.status, result.out), (0, b"None\nNone [] set()\n"), result.err)
+        self.assertEqual(self.series(), {})
+
     def test_full_disk(self):
         self.snaps.mkdir()
         program = self.write("""
@@ -784,8 +799,14 @@ class Requests(CaptureCase):
         killed.kill()
         killed.wait()
         self.assertTrue((socket / f"{killed.pid}.sock").exists())
+        early = [socket / f"{number}.new" for number in (999999998, 999999999)]
+        for path in early:  # where one that is made has its first name
+            os.mknod(path, 0o600 | stat.S_IFSOCK)
+            self.addCleanup(path.unlink, missing_ok=True)
+        os.utime(early[0], (1, 1))
         self.capture(None, command=[sys.executable, "-B", "-c", "import time; time.sleep(0.2)"])
         self.assertFalse((socket / f"{killed.pid}.sock").exists())
+        self.assertEqual([path.exists() for path in early], [False, True])
 
     def test_another_user_is_refused(self):
         if os.geteuid() != 0:

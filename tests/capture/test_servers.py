@@ -131,6 +131,29 @@ class Servers(CaptureCase):
                                      "--http-socket", "127.0.0.1:{port}", "--wsgi-file", "app.py", "--callable", "app",
                                      "--die-on-term"], signal.SIGTERM)
 
+    def test_uwsgi_without_threads(self):
+        """It lets go of the interpreter for no other thread but while it serves a request."""
+        if not self.has("uwsgi"):
+            return
+        self.port = free_port()
+        self.write(APP, "app.py")
+        with open(self.folder / "said", "wb") as said:
+            server = subprocess.Popen([os.fspath(part) for part in (
+                "snaprun", "-o", self.snaps, "--every", "300ms", "--", "uwsgi", "--plugin", "python3", "--master",
+                "--processes", "1", "--http-socket", f"127.0.0.1:{self.port}", "--wsgi-file", "app.py", "--callable", "app",
+                "--die-on-term")], cwd=self.folder, env=environment(**self.clean), stdin=subprocess.DEVNULL,
+                stdout=said, stderr=said)
+        self.addCleanup(self.end, server)
+        self.wait_until(self.answers, "the server")
+        worker, served = self.ask()["pid"], []
+        self.wait_until(lambda: served.append(self.ask()) or len(self.series().get(worker, ())) > 2, "its snapshots")
+        server.send_signal(signal.SIGTERM)
+        server.wait(30)
+        said = (self.folder / "said").read_text()
+        self.assertNotIn("snapcapture[", said)
+        self.assertEqual(list(self.series()), [worker], said)
+        self.assertEqual({len(answer["rows"]) for answer in served}, {60})
+
     def test_uwsgi_with_threads_and_lazy(self):
         if self.has("uwsgi"):
             self.serve_in_each_mode(["uwsgi", "--plugin", "python3", "--master", "--processes", str(WORKERS), "--threads", "3",

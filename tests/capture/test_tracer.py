@@ -181,8 +181,8 @@ class Reuse(Reading):
         self.assertGreater(lists, 0.95)
         self.assertGreater(tuples, 0.95)
         self.assertGreater(dicts, 0.95)
-        if version not in (11, 12):  # most go there without their type being asked
-            self.assertGreater(floats, 0.95)
+        self.assertGreater(floats, 0.95)
+        self.assertEqual(meta["capture.freelists_missed"], "dict-tables")
 
     def test_samples_of_leaks_stand_at_their_lines(self):
         """As many as the sizes make probable, whether an object's memory is new or was another's."""

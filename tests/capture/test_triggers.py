@@ -11,6 +11,7 @@ import socket
 import struct
 import subprocess
 import sys
+import textwrap
 import time
 import unittest
 
@@ -82,6 +83,17 @@ class Triggers:
                 self.assertRegex(result.err, rf"\A(?s:{said})(?s:process .*program\.py:1\b.*)\Z")
         err = self.run_tool(*self.command("kept = bytearray(9); import os\nif os.fork(): os.wait()", options=["--top", "3"]),
                             env=self.clean).err
+        self.assertEqual(err.count("share"), 1, err)
+        # What a program reads of another Python is not ours to add to.
+        err = self.run_tool(*self.command("""
+            import os, subprocess, sys
+            for env in (None, dict(os.environ)):
+                child = subprocess.run([sys.executable, "-c", "kept = bytearray(9); print(42)"], env=env, stdout=subprocess.PIPE,
+                                       stderr=subprocess.STDOUT)
+                assert child.stdout == b"42\\n", child.stdout
+            if "again" not in sys.argv:
+                os.execv(sys.executable, [sys.executable, "-B"] + sys.argv + ["again"])
+        """, options=["--top", "3"]), env=self.clean).err
         self.assertEqual(err.count("share"), 1, err)
         self.capture("kept = bytearray(9)", options=["--top", "0"])
         self.capture("import os; kept = bytearray(9); os.close(2)", options=["--top", "3"], err="")
@@ -450,8 +462,14 @@ class Triggers:
                 except RuntimeError:
                     pass
             snapcapture.stop()
+            open("file", "w").close()
+            try:
+                snapcapture.start("file")
+                raise SystemExit("no error")
+            except RuntimeError:
+                pass
             with snapcapture.start(pathlib.Path("own"), frames=7, limit=3, keep=2, gc=True, every=1000.0):
-                path = snapcapture.snapshot(label="it\\u00e9ration 17")
+                path = snapcapture.snapshot(label="it\\u00e9ration 17", iteration=17)
                 try:
                     snapcapture.start("own")
                     raise SystemExit("no error")
@@ -459,14 +477,26 @@ class Triggers:
                     pass
             print(path)
             assert threading.active_count() == 1
+            assert snapcapture.snapshot() is None  # what was instrumented goes on
         """)
         out = self.expect(self.python, "-B", program, env={**self.clean, "AGENT": str(AGENT)}).decode()
         path = pathlib.Path(out.rstrip("\n"))
         self.assertEqual(path.parent, self.folder / "own")
         meta = self.meta(path)
-        self.assertEqual((meta["label.name"], meta["traceback_limit"], meta["capture.trigger"]),
-                         ("it\u00e9ration 17", "7", "code"))
+        self.assertEqual((meta["label.name"], meta["iteration"], meta["traceback_limit"], meta["capture.trigger"]),
+                         ("it\u00e9ration 17", "17", "7", "code"))
         self.assertEqual(len(list(path.parent.iterdir())), 2)
+
+    def test_code_that_runs_when_the_capture_has_ended(self):
+        self.capture("""
+            import snapcapture
+            class Late:
+                def __del__(self, snapshot=snapcapture.snapshot):
+                    print(snapshot(label="too late"))
+            late = Late()
+            snapcapture.stop()
+            print(snapcapture.snapshot())
+        """, out="None\nNone\n")
 
     def test_ways_to_be_run(self):
         package = self.folder / "app"
@@ -646,8 +676,11 @@ class Launcher(CaptureCase):
         self.expect_failure("snaprun", "-o", "x", "--every", "0", "true", err="snaprun: --every is a time such as 30s, .*")
         self.expect_failure("snaprun", "-o", "x", "--keep", "1", "true", err="snaprun: --keep is a number from 2 .*")
         self.expect_failure("snaprun", "-o", "x", "--keep-bytes", "0", "true", err="snaprun: sizes are larger than 0, not '0'; .*")
-        for name in ("9", "SIGKILL", "SIGRTMIN", "SIGRTMIN+", "SIGRTMIN+99", "SIGRTMIN+-1"):
+        for name in ("9", "SIGKILL", "SIGRTMIN+", "SIGRTMIN+99", "SIGRTMIN+-1", "SIGRTMIN-1", "SIGRTMAX+1", "SIGRTMAX-99",
+                     "SIGRTMAXIMUM"):
             self.expect_failure("snaprun", "-o", "x", "--signal", name, "true", err="snaprun: --signal is SIGUSR1, .*")
+        for mode in ("sampled=", "sampled=0", "sampled=2TiB", "sampled=x"):
+            self.expect_failure("snaprun", "-o", "x", "--mode", mode, "true", err="snaprun: --mode sampled=SIZE takes a size .*")
         self.expect_failure("snaprun", "-o", "x/y", "true", err="snaprun: x/y: cannot create the folder: .*")
         (self.folder / "file").write_text("")
         self.expect_failure("snaprun", "-o", "file", "true", err="snaprun: file: it is not a folder")
@@ -677,11 +710,23 @@ class Launcher(CaptureCase):
 
     def test_other_interpreters_run_untouched(self):
         fake = self.folder / "sitecustomize_under_something_else.py"
-        fake.write_text("import sys\nsys.implementation.name = 'other'\n"
-                        "sys.path.insert(0, sys.argv[1])\nimport sitecustomize\nprint('ran')\n")
-        result = self.run_tool(sys.executable, "-I", "-S", fake, AGENT,
-                               env={"SNAPRUN_FOLDER": str(self.folder)})
-        self.assertEqual((result.status, result.out), (0, b"ran\n"))
+        fake.write_text(textwrap.dedent("""
+            import subprocess, sys
+            sys.implementation.name = 'other'
+            sys.path.insert(0, sys.argv[1])
+            import sitecustomize, snapcapture
+            with snapcapture.start("nowhere"):
+                print(snapcapture.snapshot(label="none"), snapcapture.stop(), flush=True)
+            if len(sys.argv) > 2:
+                subprocess.run([sys.executable] + sys.argv[2:], check=True)
+            else:
+                subprocess.run([sys.executable, "-I", "-S"] + sys.argv + ["-c", "print('ran')"], check=True)
+        """))
+        # Twice under the other one, said once, and then as itself.
+        result = self.run_tool(self.python, "-I", "-S", fake, AGENT,
+                               env={**self.clean, "SNAPRUN_FOLDER": str(self.folder), "PYTHONPATH": str(AGENT)})
+        self.assertEqual((result.status, result.out), (0, b"None None\nNone None\nran\n"), result.err)
+        self.assertEqual(len(list(self.folder.glob("python-*.snap"))), 1)
         self.assertRegex(result.err, r"\Asnaprun: \S+: no snapshots are taken: CPython 3.8 or later is needed, and this is other 3.\d+\n\Z")
 
 
