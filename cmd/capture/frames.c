@@ -227,12 +227,14 @@ static inline uint64_t mix_older_shown(uint64_t key, uintptr_t frame, unsigned c
 	return key;
 }
 
-uint64_t frames_key(unsigned limit)
+uint64_t frames_key(unsigned limit, uintptr_t *newest)
 {
 	uint64_t key = 1;
 	uintptr_t frame = newest_frame(false);
 	struct frame_place place;
+	*newest = 0;
 	if (next_frame(&frame, &place, false)) {
+		*newest = place.instruction ^ (uintptr_t)place.code >> PLACE_BITS;
 		key = mix_place(key, &place, layout.has_objects);
 		key = layout.has_hidden_frames ? mix_older_shown(key, frame, limit)
 		      : layout.has_objects     ? mix_older(key, frame, limit, true)

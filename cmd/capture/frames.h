@@ -23,8 +23,9 @@ struct frame_place {
 bool frames_learn(const char **why);
 
 /* Tells stacks apart: a hash of the `limit` newest frames, at least 1, and of one or none more, that is never 0, and
- * never again that of frames one of whose code objects is gone. */
-uint64_t frames_key(unsigned limit);
+ * never again that of frames one of whose code objects is gone. *newest tells places apart, not always, and is known
+ * sooner. */
+uint64_t frames_key(unsigned limit, uintptr_t *newest);
 /* The same frames, newest first; returns how many. *total is how deep the stack is. */
 size_t frames_read(struct frame_place *places, size_t limit, size_t *total);
 

@@ -30,6 +30,7 @@ enum {
 	DOMAINS_MAX = 64,
 	ADDRESS_BITS = 48, /* above these a block's key tells its domain */
 	OBJECT_MADE = 0,
+	GUESSES = 512,
 };
 
 static struct {
@@ -43,6 +44,7 @@ static struct {
 	struct table blocks;  /* those that the shadow does not cover, and all that are sampled */
 	struct table sites;
 	struct records site_of; /* struct site, by number */
+	uint32_t guesses[GUESSES]; /* sites, by line and size, as they came last; 0 = none */
 	uint64_t live, bytes, peak_bytes, lost;
 	uint64_t in_hand; /* blocks that are between two addresses */
 	bool keeps;       /* a copy is in use: nothing is forgotten */
@@ -75,9 +77,10 @@ static inline uint64_t site_key(uint64_t stack_key, uint64_t size, uint32_t doma
 	return stack_key ^ (size + 1) * UINT64_C(0x9E3779B97F4A7C15) ^ (uint64_t)domain << 56;
 }
 
-static struct site *site_at(uint32_t number)
+/* As records_at has it, by a size that the compiler knows. */
+static inline struct site *site_at(uint32_t number)
 {
-	return records_at(&tracer.site_of, number);
+	return (struct site *)(void *)tracer.site_of.at + number;
 }
 
 static bool forget_dead_site(uint32_t number)
@@ -108,11 +111,16 @@ static __attribute__((noinline)) uint32_t new_site(uint64_t key, uint64_t stack_
 	return 0;
 }
 
-static uint32_t find_site(uint64_t stack_key, uint64_t size, uint32_t domain)
+/* Mostly it is the site that the same line had last: then the processor goes on with that before the key is there. A site
+ * that is gone has another key. */
+static uint32_t find_site(uint64_t stack_key, uint64_t size, uint32_t domain, uintptr_t newest)
 {
 	uint64_t key = site_key(stack_key, size, domain);
+	uint32_t *guess = &tracer.guesses[(newest >> 1 ^ size >> 4) % GUESSES];
+	if (*guess != 0 && __builtin_expect(site_at(*guess)->key == key, true))
+		return *guess;
 	uint32_t *known = table_find(&tracer.sites, key);
-	return known != NULL ? *known : new_site(key, stack_key, size, domain);
+	return *guess = known != NULL ? *known : new_site(key, stack_key, size, domain);
 }
 
 static void add_block(struct site *site)
@@ -252,12 +260,13 @@ static void put_back(uint64_t block, const struct held_block *held)
 /* A block that was made, in place of another one or of none. */
 static void enter(uint64_t block, size_t size, uint32_t domain, const struct held_block *before)
 {
-	uint64_t stack_key = frames_key(tracer.frames);
+	uintptr_t newest;
+	uint64_t stack_key = frames_key(tracer.frames, &newest);
 	take_lock();
 	if (before != NULL && let_go(before))
 		remove_block(before->site);
 	if (atomic_load(&tracer.on)) {
-		uint32_t site = find_site(stack_key, size, domain);
+		uint32_t site = find_site(stack_key, size, domain, newest);
 		if (site == 0) {
 			tracer.lost++;
 		} else {
@@ -648,12 +657,13 @@ static void made_again(uint64_t block)
 	thread.fresh = 0;
 	if (is_fresh)
 		return;
-	uint64_t stack_key = frames_key(tracer.frames);
+	uintptr_t newest;
+	uint64_t stack_key = frames_key(tracer.frames, &newest);
 	take_lock();
 	uint32_t *known = atomic_load(&tracer.on) ? site_of_block(block) : NULL;
 	if (known != NULL) {
 		const struct site *old = site_at(*known);
-		uint32_t site = find_site(stack_key, old->size, old->domain);
+		uint32_t site = find_site(stack_key, old->size, old->domain, newest);
 		if (site != 0) {
 			remove_block(*known);
 			add_block(site_at(site));
@@ -870,6 +880,7 @@ static void forget_all(void)
 	table_clear(&tracer.blocks);
 	table_clear(&tracer.sites);
 	records_clear(&tracer.site_of);
+	memset(tracer.guesses, 0, sizeof tracer.guesses);
 	stacks_clear();
 	set_counters(0);
 	tracer.live = tracer.bytes = tracer.peak_bytes = tracer.lost = tracer.in_hand = 0;
