@@ -149,7 +149,7 @@ class Triggers:
         sys.stdout.flush()
         while not os.path.exists("/tmp/snaptools-%d/%d.sock" % (os.geteuid(), os.getpid())):
             time.sleep(0.01)
-        time.sleep(0.2)  # for the listener to put it out of the way
+        time.sleep(1)  # for the listener to put it out of the way, and to wait
         os.closerange(0, 1024)
         files = [os.open("mine%d" % n, os.O_CREAT | os.O_RDWR) for n in range(20)]
         assert files == list(range(20))
