@@ -603,7 +603,8 @@ class Safety:
                     process.kill()
                     process.wait()
                 paths = self.check_all()
-                self.assertGreater(len(paths), KILLS)
+                # A sanitized agent hardly gets to one before it is killed.
+                self.assertGreater(len(paths), KILLS // 2 if SANITIZED else KILLS)
                 for path in paths:
                     self.assertEqual(self.meta(path)["capture.mode"], mode)
                     path.unlink()
