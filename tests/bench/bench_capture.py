@@ -120,8 +120,9 @@ class Bench:
         return cost
 
     def measure(self, python, program, borrowed):
-        """The cheapest run of each configuration: {name: (processor seconds, peak bytes)}. Under tracemalloc a
-        program runs ten times as long, so that once is enough. None, said in the table, where one failed."""
+        """{name: (times that of the program alone, processor seconds, peak bytes)}, of each the median. The machine
+        changes its pace, so runs are held against that of the program alone in the same turn. Under tracemalloc a program
+        runs ten times as long, so that once is enough. None, said in the table, where one failed."""
         costs = {}
         try:
             for turn in range(self.runs):
@@ -132,7 +133,9 @@ class Bench:
             print("  %-18s FAILED: %s" % (program, why))
             self.failures += 1
             return None
-        return {name: (min(cost.cpu for cost in runs), median([cost.peak for cost in runs])) for name, runs in costs.items()}
+        return {name: (median([cost.cpu / alone.cpu for cost, alone in zip(runs, costs["alone"])]),
+                       median([cost.cpu for cost in runs]), median([cost.peak for cost in runs]))
+                for name, runs in costs.items()}
 
     def judge(self, what, value, limit):
         if value > limit:
@@ -154,17 +157,16 @@ class Bench:
             costs = self.measure(python, program, borrowed)
             if costs is None:
                 continue
-            alone = costs["alone"][0]
             cells = []
-            for name, (cpu, peak) in costs.items():
-                factors.setdefault(name, []).append(cpu / alone)
-                shown = "%.2f s" % cpu if name == "alone" else "%.2f" % (cpu / alone)
+            for name, (factor, cpu, peak) in costs.items():
+                factors.setdefault(name, []).append(factor)
+                shown = "%.2f s" % cpu if name == "alone" else "%.2f" % factor
                 cells.append("%15s" % ("%s (%d)" % (shown, peak / 1048576)))
             print("  %-18s %s" % (program, "".join(cells)), flush=True)
         means = {name: math.exp(sum(map(math.log, values)) / len(values)) for name, values in factors.items()}
         print("  %-18s %s" % ("geometric mean", "".join("%15.3f" % mean for mean in means.values())))
         # Start and end, which are in each figure above.
-        cells = ["%15s" % ("%.1f ms" % (cpu * 1000)) for cpu, _ in start.values()]
+        cells = ["%15s" % ("%.1f ms" % (cpu * 1000)) for _, cpu, _ in start.values()]
         print("  %-18s %s" % ("empty program", "".join(cells)))
         if min(means.values(), default=1) < LEAST_FACTOR:
             print("  %-18s FAILED: less than alone, so the machine was not quiet enough" % "geometric mean")
@@ -198,7 +200,7 @@ class Bench:
                 self.judge("%s: pause, %s, ms" % (version, mode), median(waits[1:]), PAUSE_LIMITS[mode])
 
     def run(self):
-        print("%s, %d processors, the cheapest of %d runs in turns (1 under tracemalloc)" % (platform.platform(), os.cpu_count(), self.runs))
+        print("%s, %d processors, the median of %d turns (1 under tracemalloc)" % (platform.platform(), os.cpu_count(), self.runs))
         for version, python in pythons.FOUND.items():
             self.table(version, python)
             print("  a snapshot of a million blocks holds the interpreter for")
