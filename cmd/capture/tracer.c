@@ -356,7 +356,7 @@ static __attribute__((noinline)) void *record_malloc(int domain, size_t size)
 	const struct python_allocator *below = &next[domain];
 	if (passes_by(domain, PASSED_HOOK))
 		return below->malloc(below->context, size);
-	if (domain == PYTHON_OBJ && size == reuse_float_size)
+	if (domain == PYTHON_OBJ && size != 0 && size == reuse_float_size)
 		reuse_refuse_floats();
 	struct sampler_stream outside = go_inside();
 	void *block = below->malloc(below->context, size);

@@ -609,6 +609,18 @@ class Safety:
                     self.assertEqual(self.meta(path)["capture.mode"], mode)
                     path.unlink()
 
+    def test_blocks_without_bytes(self):
+        for mode in ("exact", "sampled"):
+            self.capture("""
+                import ctypes
+                api = ctypes.pythonapi
+                for name in ("PyMem_Raw", "PyMem_", "PyObject_"):
+                    make, free = getattr(api, name + "Malloc"), getattr(api, name + "Free")
+                    make.restype, make.argtypes, free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+                    for _ in range(100):
+                        free(make(0))
+            """, options=["--mode", mode])
+
     def test_file_too_large(self):
         def limit():
             resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
