@@ -14,6 +14,7 @@
 /* Offsets in bytes, by offsetof with each version's own headers. From 3.11 on frames are no objects; 3.11
  * and 3.12 keep the newest one in a structure on the C stack. Since 3.13 the interpreter publishes all but
  * one of them. */
+enum { LEAST_MINOR = 8 };
 static const struct layout {
 	int minor;
 	bool has_objects;   /* frames are Python objects, and an instruction is a number in the code */
@@ -148,41 +149,42 @@ READER(read_byte, uint8_t)
 
 /* --- the walk --- */
 
-static inline uintptr_t newest_frame(bool unsure)
+static inline uintptr_t newest_frame(const struct layout *of, bool unsure)
 {
 	uintptr_t thread = (uintptr_t)py.PyGILState_GetThisThreadState();
 	if (thread == 0)
 		return 0;
-	uintptr_t frame = read_pointer(thread + layout.thread_frame, unsure);
-	if (layout.has_cframe && frame != 0)
-		frame = read_pointer(frame + layout.cframe_frame, unsure);
+	uintptr_t frame = read_pointer(thread + of->thread_frame, unsure);
+	if (of->has_cframe && frame != 0)
+		frame = read_pointer(frame + of->cframe_frame, unsure);
 	return frame;
 }
 
 /* The frame at `frame`, or the first behind it that Python shows, and the one behind that. Not shown are
  * frames that have not begun, and those between C and Python. */
-static inline __attribute__((always_inline)) bool next_frame(uintptr_t *frame, struct frame_place *place, bool unsure)
+static inline __attribute__((always_inline)) bool next_frame(const struct layout *of, uintptr_t *frame,
+								 struct frame_place *place, bool unsure)
 {
-	for (; *frame != 0; *frame = read_pointer(*frame + layout.previous, unsure)) {
-		if (layout.has_objects) {
-			place->code = (py_object *)read_pointer(*frame + layout.code, unsure);
-			place->instruction = (uintptr_t)(intptr_t)read_int(*frame + layout.instruction, unsure);
+	for (; *frame != 0; *frame = read_pointer(*frame + of->previous, unsure)) {
+		if (of->has_objects) {
+			place->code = (py_object *)read_pointer(*frame + of->code, unsure);
+			place->instruction = (uintptr_t)(intptr_t)read_int(*frame + of->instruction, unsure);
 			break;
 		}
-		uint8_t owner = read_byte(*frame + layout.owner, unsure);
+		uint8_t owner = read_byte(*frame + of->owner, unsure);
 		if (owner == OWNER_C)
 			continue;
-		uintptr_t code = read_pointer(*frame + layout.code, unsure);
+		uintptr_t code = read_pointer(*frame + of->code, unsure);
 		place->code = (py_object *)code;
-		place->instruction = read_pointer(*frame + layout.instruction, unsure);
+		place->instruction = read_pointer(*frame + of->instruction, unsure);
 		if (owner == OWNER_GENERATOR ||
 		    place->instruction >=
-			    code + layout.start + 2 * (uintptr_t)(unsigned)read_int(code + layout.first, unsure))
+			    code + of->start + 2 * (uintptr_t)(unsigned)read_int(code + of->first, unsure))
 			break;
 	}
 	if (*frame == 0)
 		return false;
-	*frame = read_pointer(*frame + layout.previous, unsure);
+	*frame = read_pointer(*frame + of->previous, unsure);
 	return true;
 }
 
@@ -199,19 +201,18 @@ static inline uint64_t mix_place(uint64_t key, const struct frame_place *place, 
 /* Mixes in the frames behind the newest, where all are Python's. One that has not begun, which Python does not show, is
  * only found among them while the collector runs something within such a frame; then it is mixed in as well, which tells
  * stacks apart that are the same and no more, for there is one frame above the limit in place of it. */
-static inline __attribute__((always_inline)) uint64_t mix_older(uint64_t key, uintptr_t frame, unsigned count,
-								  bool has_objects)
+static inline __attribute__((always_inline)) uint64_t mix_older(const struct layout *of, uint64_t key, uintptr_t frame,
+								unsigned count)
 {
-	const size_t code = layout.code, instruction = layout.instruction, previous = layout.previous;
-	for (; frame != 0; frame = read_pointer(frame + previous, false)) {
+	for (; frame != 0; frame = read_pointer(frame + of->previous, false)) {
 		struct frame_place place = {.code = NULL};
-		if (has_objects) {
-			place.code = (py_object *)read_pointer(frame + code, false);
-			place.instruction = (uintptr_t)(intptr_t)read_int(frame + instruction, false);
+		if (of->has_objects) {
+			place.code = (py_object *)read_pointer(frame + of->code, false);
+			place.instruction = (uintptr_t)(intptr_t)read_int(frame + of->instruction, false);
 		} else {
-			place.instruction = read_pointer(frame + instruction, false);
+			place.instruction = read_pointer(frame + of->instruction, false);
 		}
-		key = mix_place(key, &place, has_objects);
+		key = mix_place(key, &place, of->has_objects);
 		if (--count == 0)
 			break;
 	}
@@ -219,30 +220,50 @@ static inline __attribute__((always_inline)) uint64_t mix_older(uint64_t key, ui
 }
 
 /* Where there are frames between them that Python does not show. */
-static inline uint64_t mix_older_shown(uint64_t key, uintptr_t frame, unsigned count)
+static inline __attribute__((always_inline)) uint64_t mix_older_shown(const struct layout *of, uint64_t key,
+								      uintptr_t frame, unsigned count)
 {
 	struct frame_place place;
-	for (; count > 0 && next_frame(&frame, &place, false); count--)
+	for (; count > 0 && next_frame(of, &frame, &place, false); count--)
 		key = mix_place(key, &place, false);
 	return key;
 }
 
-uint64_t frames_key(unsigned limit, uintptr_t *newest)
+static inline __attribute__((always_inline)) struct frames_key key_of(const struct layout *of, unsigned limit)
 {
 	uint64_t key = 1;
-	uintptr_t frame = newest_frame(false);
+	uintptr_t frame = newest_frame(of, false), newest = 0;
 	struct frame_place place;
-	*newest = 0;
-	if (next_frame(&frame, &place, false)) {
-		*newest = place.instruction ^ (uintptr_t)place.code >> PLACE_BITS;
-		key = mix_place(key, &place, layout.has_objects);
-		key = layout.has_hidden_frames ? mix_older_shown(key, frame, limit)
-		      : layout.has_objects     ? mix_older(key, frame, limit, true)
-					       : mix_older(key, frame, limit, false);
+	if (next_frame(of, &frame, &place, false)) {
+		newest = place.instruction ^ (uintptr_t)place.code >> PLACE_BITS;
+		key = mix_place(key, &place, of->has_objects);
+		key = of->has_hidden_frames ? mix_older_shown(of, key, frame, limit) : mix_older(of, key, frame, limit);
 	}
 	key = fold(key, UINT64_C(0x243F6A8885A308D3));
-	return key != 0 ? key : 1;
+	return (struct frames_key){.key = key != 0 ? key : 1, .newest = newest};
 }
+
+/* One for each layout, so that the compiler knows it; and one for the layout that the interpreter tells. */
+#define KEY(minor)                                                                                                     \
+	static struct frames_key key_of_3_##minor(unsigned limit)                                                      \
+	{                                                                                                              \
+		return key_of(&layouts[minor - LEAST_MINOR], limit);                                                   \
+	}
+KEY(8)
+KEY(9)
+KEY(10)
+KEY(11)
+KEY(12)
+#undef KEY
+
+static struct frames_key key_of_published(unsigned limit)
+{
+	return key_of(&layout, limit);
+}
+
+static struct frames_key (*const keys[])(unsigned limit) = {key_of_3_8,  key_of_3_9,  key_of_3_10,
+							    key_of_3_11, key_of_3_12, key_of_published};
+struct frames_key (*frames_key)(unsigned limit);
 
 uint64_t frames_place_key(const struct frame_place *place)
 {
@@ -258,10 +279,10 @@ uint64_t frames_code_key(const struct frame_place *place)
 
 size_t frames_read(struct frame_place *places, size_t limit, size_t *total)
 {
-	uintptr_t frame = newest_frame(false);
+	uintptr_t frame = newest_frame(&layout, false);
 	struct frame_place place;
 	size_t depth = 0;
-	for (; next_frame(&frame, &place, false); depth++)
+	for (; next_frame(&layout, &frame, &place, false); depth++)
 		if (depth < limit)
 			places[depth] = place;
 	*total = depth;
@@ -381,6 +402,11 @@ bool frames_is_watched_dict(py_object *dict)
 bool frames_floats_use_slot(void)
 {
 	return layout.float_slot;
+}
+
+bool frames_interpreters_share(void)
+{
+	return layout.minor < 12;
 }
 
 /* --- where objects that have gone are kept --- */
@@ -579,18 +605,18 @@ static py_object *compare_stacks(py_object *self, py_object *arguments)
 {
 	(void)self;
 	(void)arguments;
-	uintptr_t at = newest_frame(true);
+	uintptr_t at = newest_frame(&layout, true);
 	struct frame_place place;
 	py_object *frame = python_call_module("sys", "_getframe");
 	size_t depth = 0;
 	stack_agrees = true;
 	while (stack_agrees && frame != NULL && frame != py.none && depth++ < DEPTH_CHECKED) {
-		stack_agrees = next_frame(&at, &place, true) && agrees(frame, &place);
+		stack_agrees = next_frame(&layout, &at, &place, true) && agrees(frame, &place);
 		py_object *previous = py.PyObject_GetAttrString(frame, "f_back");
 		py.Py_DecRef(frame);
 		frame = previous;
 	}
-	stack_agrees = stack_agrees && frame == py.none && depth > 4 && !next_frame(&at, &place, true);
+	stack_agrees = stack_agrees && frame == py.none && depth > 4 && !next_frame(&layout, &at, &place, true);
 	py.PyErr_Clear();
 	py.Py_DecRef(frame);
 	py.Py_IncRef(py.none);
@@ -664,6 +690,7 @@ static bool find_layout(void)
 	for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
 		if (layouts[i].minor == minor) {
 			layout = layouts[i];
+			frames_key = keys[i];
 			return true;
 		}
 	return false;

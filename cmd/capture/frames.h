@@ -23,9 +23,13 @@ struct frame_place {
 bool frames_learn(const char **why);
 
 /* Tells stacks apart: a hash of the `limit` newest frames, at least 1, and of one or none more, that is never 0, and
- * never again that of frames one of whose code objects is gone. *newest tells places apart, not always, and is known
+ * never again that of frames one of whose code objects is gone. `newest` tells places apart, not always, and is known
  * sooner. */
-uint64_t frames_key(unsigned limit, uintptr_t *newest);
+struct frames_key {
+	uint64_t key;
+	uintptr_t newest;
+};
+extern struct frames_key (*frames_key)(unsigned limit);
 /* The same frames, newest first; returns how many. *total is how deep the stack is. */
 size_t frames_read(struct frame_place *places, size_t limit, size_t *total);
 
@@ -88,6 +92,8 @@ static inline bool frames_is_empty_tuple(py_object *tuple)
 bool frames_is_watched_dict(py_object *dict);
 /* Later versions have other ways for most of them. */
 bool frames_floats_use_slot(void);
+/* Interpreters of a process have one GIL and one allocator, and do no harm in each other's memory. */
+bool frames_interpreters_share(void);
 
 /* --- where Python keeps objects that have gone, for the next of their kind, before 3.13 --- */
 

@@ -20,6 +20,7 @@ static struct hidden {
 
 struct frames_keep rebirth_keep[FRAMES_PLACES];
 void *rebirth_interpreter;
+bool rebirth_shared;
 uint8_t rebirth_sizes[REBIRTH_SIZES];
 atomic_uintptr_t rebirth_tried;
 
@@ -106,23 +107,37 @@ void rebirth_begin(void (*forget)(uintptr_t block))
 {
 	rebirth.forget = forget;
 	rebirth_interpreter = py.PyInterpreterState_Main();
+	rebirth_shared = frames_interpreters_share();
 }
 
 void rebirth_end(void)
 {
 	rebirth_settle();
 	rebirth_interpreter = NULL;
+	rebirth_shared = false;
 	for (size_t place = 0; place < FRAMES_PLACES; place++)
 		while (hidden[place].levels > 0)
 			show(place);
 }
 
-bool rebirth_misses(size_t place)
+/* Whether what comes next in that memory is not sampled, or cannot be. */
+static bool misses(size_t place)
 {
-	if (!sampler_hits(&sampler_own, rebirth_keep[place].size) || hidden[place].levels == LEVELS)
+	size_t size = rebirth_keep[place].size;
+	if (sampler_misses(&sampler_own, size) || !sampler_hits(&sampler_own, size) || hidden[place].levels == LEVELS)
 		return true;
 	hide(place);
 	return false;
+}
+
+bool rebirth_keeps(enum frames_kind kind, py_object *object)
+{
+	const struct frames_keep *keep = rebirth_place(kind, object);
+	if (keep == NULL || rebirth_interpreter == NULL ||
+	    (!rebirth_shared && py.current_interpreter() != rebirth_interpreter) || !misses((size_t)(keep - rebirth_keep)))
+		return false;
+	rebirth_put(kind, keep, object);
+	return true;
 }
 
 /* Where objects of that kind and size are awaited; FRAMES_PLACES = nowhere. */

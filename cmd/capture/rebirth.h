@@ -21,7 +21,7 @@
  * reuse_prevent. */
 bool rebirth_learn(void);
 
-/* What rebirth_keeps looks for: a type as Python defines it, and as it is while an object of it goes. */
+/* What is looked for: a type as Python defines it, and as it is while an object of it goes. */
 void rebirth_know_type(enum frames_kind kind, const void *type, const void *copy, frames_release free_object);
 
 /* `forget`: a block that was recorded is to count no more. */
@@ -31,21 +31,24 @@ void rebirth_end(void);
 
 extern struct frames_keep rebirth_keep[FRAMES_PLACES]; /* one that is not known takes nothing */
 extern void *rebirth_interpreter; /* whose objects these are; NULL = it is not on */
-/* When it was not seen at a glance that what comes next in that memory is not sampled: whether it is not. */
-bool rebirth_misses(size_t place);
+extern bool rebirth_shared;       /* it is on, and what it is about may hold objects of all interpreters */
 
 /* An object, with all in it, has gone, of a type that is known, and is not sampled. True: Python keeps its memory. False:
  * it is to be freed. */
-static inline bool rebirth_keeps(enum frames_kind kind, py_object *object)
+bool rebirth_keeps(enum frames_kind kind, py_object *object);
+
+/* Where Python keeps it, if it has not too many; else NULL. */
+static inline const struct frames_keep *rebirth_place(enum frames_kind kind, py_object *object)
 {
 	size_t place = kind == FRAMES_TUPLE ? frames_items(object) - 1 : (size_t)kind + FRAMES_OTHERS;
 	if (kind == FRAMES_TUPLE && place >= FRAMES_TUPLES_MOST)
-		return false;
+		return NULL;
 	const struct frames_keep *keep = &rebirth_keep[place];
-	if (*keep->count >= keep->most || py.current_interpreter() != rebirth_interpreter)
-		return false;
-	if (__builtin_expect(!sampler_misses(&sampler_own, keep->size), false) && !rebirth_misses(place))
-		return false;
+	return *keep->count < keep->most ? keep : NULL;
+}
+
+static inline void rebirth_put(enum frames_kind kind, const struct frames_keep *keep, py_object *object)
+{
 	if (kind == FRAMES_TUPLE || kind == FRAMES_FLOAT) {
 		*frames_link(object, keep->link) = *keep->objects;
 		*keep->objects = object;
@@ -53,6 +56,15 @@ static inline bool rebirth_keeps(enum frames_kind kind, py_object *object)
 		keep->objects[*keep->count] = object;
 	}
 	++*keep->count;
+}
+
+/* The same as rebirth_keeps where true is seen at a glance; nothing was done where it is not. */
+static inline bool rebirth_keeps_plainly(enum frames_kind kind, py_object *object)
+{
+	const struct frames_keep *keep = rebirth_place(kind, object);
+	if (keep == NULL || !rebirth_shared || !sampler_misses(&sampler_own, keep->size))
+		return false;
+	rebirth_put(kind, keep, object);
 	return true;
 }
 

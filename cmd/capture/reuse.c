@@ -56,14 +56,20 @@ static void release_float(py_object *object)
 
 /* Of an object with the type's copy, when all in it has gone. A sampled one is freed in any case: what is made in its
  * memory later is not what was sampled. */
-static inline void free_object(enum frames_kind kind, py_object *object)
+static __attribute__((noinline)) void free_or_keep(enum frames_kind kind, py_object *object)
 {
-	*frames_type_of(object) = kinds[kind].type;
 	bool is_sampled = sampler_may_have((uintptr_t)object);
 	if (is_sampled)
 		rebirth_settle();
 	if (is_sampled || !rebirth_keeps(kind, object))
 		kinds[kind].free_object(object);
+}
+
+static inline void free_object(enum frames_kind kind, py_object *object)
+{
+	*frames_type_of(object) = kinds[kind].type;
+	if (__builtin_expect(sampler_may_have((uintptr_t)object) || !rebirth_keeps_plainly(kind, object), false))
+		free_or_keep(kind, object);
 }
 
 static void free_tuple(py_object *object)

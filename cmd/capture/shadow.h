@@ -74,6 +74,17 @@ static inline bool shadow_set(struct shadow *shadow, uint64_t address, uint32_t 
 	return true;
 }
 
+/* shadow_set where there is none yet, in a page that was made before. False when it is not so: then nothing has changed. */
+static inline bool shadow_add(struct shadow *shadow, uint64_t address, uint32_t value)
+{
+	uint32_t *at = shadow_find(shadow, address);
+	if (at == NULL || *at != 0)
+		return false;
+	*at = value;
+	shadow->count++;
+	return true;
+}
+
 /* The value of an address that is covered, which goes; 0 if it has none. */
 static inline uint32_t shadow_remove(struct shadow *shadow, uint64_t address)
 {

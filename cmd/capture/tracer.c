@@ -45,7 +45,7 @@ static struct {
 	struct table sites;
 	struct records site_of; /* struct site, by number */
 	uint32_t guesses[GUESSES]; /* sites, by line and size, as they came last; 0 = none */
-	uint64_t live, bytes, peak_bytes, lost;
+	uint64_t bytes, peak_bytes, lost;
 	uint64_t in_hand; /* blocks that are between two addresses */
 	bool keeps;       /* a copy is in use: nothing is forgotten */
 	bool counts;      /* some counter was not 0 since all were */
@@ -111,32 +111,35 @@ static __attribute__((noinline)) uint32_t new_site(uint64_t key, uint64_t stack_
 	return 0;
 }
 
-/* Mostly it is the site that the same line had last: then the processor goes on with that before the key is there. A site
- * that is gone has another key. */
-static uint32_t find_site(uint64_t stack_key, uint64_t size, uint32_t domain, uintptr_t newest)
+static __attribute__((noinline)) uint32_t look_for_site(uint64_t key, uint64_t stack_key, uint64_t size, uint32_t domain)
 {
-	uint64_t key = site_key(stack_key, size, domain);
-	uint32_t *guess = &tracer.guesses[(newest >> 1 ^ size >> 4) % GUESSES];
-	if (*guess != 0 && __builtin_expect(site_at(*guess)->key == key, true))
-		return *guess;
 	uint32_t *known = table_find(&tracer.sites, key);
-	return *guess = known != NULL ? *known : new_site(key, stack_key, size, domain);
+	return known != NULL ? *known : new_site(key, stack_key, size, domain);
 }
 
-static void add_block(struct site *site)
+/* Mostly it is the site that the same line had last: then the processor goes on with that before the key is there. A site
+ * that is gone has another key. */
+static inline uint32_t find_site(const struct frames_key *stack, uint64_t size, uint32_t domain)
+{
+	uint64_t key = site_key(stack->key, size, domain);
+	uint32_t *guess = &tracer.guesses[(stack->newest >> 1 ^ size >> 4) % GUESSES];
+	if (__builtin_expect(*guess != 0 && site_at(*guess)->key == key, true))
+		return *guess;
+	return *guess = look_for_site(key, stack->key, size, domain);
+}
+
+static inline void add_block(struct site *site)
 {
 	site->live++;
-	tracer.live++;
 	tracer.bytes += site->size;
 	if (tracer.bytes > tracer.peak_bytes)
 		tracer.peak_bytes = tracer.bytes;
 }
 
-static void remove_block(uint32_t number)
+static inline void remove_block(uint32_t number)
 {
 	struct site *site = site_at(number);
 	site->live--;
-	tracer.live--;
 	tracer.bytes -= site->size;
 }
 
@@ -189,23 +192,18 @@ static uint32_t *site_of_block(uint64_t block)
 	return site != NULL && *site != 0 ? site : NULL;
 }
 
-/* The site that the table had for a block, or 0; -1 when there is no memory. */
-static __attribute__((noinline)) int64_t enter_in_table(uint64_t block, uint32_t site)
+/* The site that there was for a block, or 0; -1 when there is no memory. */
+static int64_t set_site(uint64_t block, uint32_t site)
 {
 	uint32_t before;
-	return table_set(&tracer.blocks, block, site, &before) ? (int64_t)before : -1;
+	bool set = has_shadow(block) ? shadow_set(&tracer.shadow, block, site, &before)
+				     : table_set(&tracer.blocks, block, site, &before);
+	return set ? (int64_t)before : -1;
 }
 
-static inline int64_t enter_in_shadow(uint64_t block, uint32_t site)
+static __attribute__((noinline)) void enter_anywhere(uint64_t block, uint32_t site)
 {
-	uint32_t before;
-	return shadow_set(&tracer.shadow, block, site, &before) ? (int64_t)before : -1;
-}
-
-/* Its site has counted it already. */
-static void enter_block(uint64_t block, uint32_t site)
-{
-	int64_t before = has_shadow(block) ? enter_in_shadow(block, site) : enter_in_table(block, site);
+	int64_t before = set_site(block, site);
 	if (before == 0) {
 		count(block, 1);
 	} else if (before < 0) {
@@ -217,13 +215,24 @@ static void enter_block(uint64_t block, uint32_t site)
 	}
 }
 
-static uint32_t leave_block(uint64_t block)
+/* Its site has counted it already. */
+static inline void enter_block(uint64_t block, uint32_t site)
 {
-	uint32_t site = has_shadow(block) ? shadow_remove(&tracer.shadow, block)
-					  : table_remove(&tracer.blocks, block);
+	if (__builtin_expect(!has_shadow(block) || !shadow_add(&tracer.shadow, block, site), false))
+		enter_anywhere(block, site);
+}
+
+static __attribute__((noinline)) uint32_t leave_table(uint64_t block)
+{
+	uint32_t site = table_remove(&tracer.blocks, block);
 	if (site != 0)
 		count(block, -1);
 	return site;
+}
+
+static inline uint32_t leave_block(uint64_t block)
+{
+	return __builtin_expect(has_shadow(block), true) ? shadow_remove(&tracer.shadow, block) : leave_table(block);
 }
 
 static struct held_block hold_block(uint64_t block)
@@ -258,16 +267,16 @@ static void put_back(uint64_t block, const struct held_block *held)
 }
 
 /* A block that was made, in place of another one or of none. */
-static void enter(uint64_t block, size_t size, uint32_t domain, const struct held_block *before)
+static inline __attribute__((always_inline)) void enter(uint64_t block, size_t size, uint32_t domain,
+							 const struct held_block *before)
 {
-	uintptr_t newest;
-	uint64_t stack_key = frames_key(tracer.frames, &newest);
+	struct frames_key stack = frames_key(tracer.frames);
 	take_lock();
 	if (before != NULL && let_go(before))
 		remove_block(before->site);
 	if (atomic_load(&tracer.on)) {
-		uint32_t site = find_site(stack_key, size, domain, newest);
-		if (site == 0) {
+		uint32_t site = find_site(&stack, size, domain);
+		if (__builtin_expect(site == 0, false)) {
 			tracer.lost++;
 		} else {
 			add_block(site_at(site));
@@ -351,7 +360,7 @@ static inline void made(int domain, void *block, size_t size)
 
 /* What follows is what a hook does when more is to be done than to forward. */
 
-static __attribute__((noinline)) void *record_malloc(int domain, size_t size)
+static inline __attribute__((always_inline)) void *record_malloc(int domain, size_t size)
 {
 	const struct python_allocator *below = &next[domain];
 	if (passes_by(domain, PASSED_HOOK))
@@ -365,7 +374,7 @@ static __attribute__((noinline)) void *record_malloc(int domain, size_t size)
 	return block;
 }
 
-static __attribute__((noinline)) void *record_calloc(int domain, size_t n, size_t size)
+static inline __attribute__((always_inline)) void *record_calloc(int domain, size_t n, size_t size)
 {
 	const struct python_allocator *below = &next[domain];
 	if (passes_by(domain, PASSED_HOOK))
@@ -378,7 +387,7 @@ static __attribute__((noinline)) void *record_calloc(int domain, size_t n, size_
 }
 
 /* The old address is forgotten before another thread may get it. */
-static __attribute__((noinline)) void *record_realloc(int domain, void *old, size_t size)
+static inline __attribute__((always_inline)) void *record_realloc(int domain, void *old, size_t size)
 {
 	const struct python_allocator *below = &next[domain];
 	if (passes_by(domain, PASSED_HOOK))
@@ -398,7 +407,7 @@ static __attribute__((noinline)) void *record_realloc(int domain, void *old, siz
 	return block;
 }
 
-static __attribute__((noinline)) void record_free(int domain, void *block)
+static inline __attribute__((always_inline)) void record_free(int domain, void *block)
 {
 	const struct python_allocator *below = &next[domain];
 	rebirth_forget((uintptr_t)block);
@@ -423,22 +432,22 @@ static inline bool is_missed(size_t size, size_t most)
  * The context is that of the allocator below: while another thread allocates without the GIL, it may find
  * functions of the one and the context of the other. */
 #define HOOKS(domain)                                                                                                  \
-	static void *malloc_##domain(void *context, size_t size)                                                       \
+	static __attribute__((noinline)) void *malloc_##domain(void *context, size_t size)                                                       \
 	{                                                                                                              \
 		(void)context;                                                                                         \
 		return record_malloc(PYTHON_##domain, size);                                                           \
 	}                                                                                                              \
-	static void *calloc_##domain(void *context, size_t n, size_t size)                                             \
+	static __attribute__((noinline)) void *calloc_##domain(void *context, size_t n, size_t size)                                             \
 	{                                                                                                              \
 		(void)context;                                                                                         \
 		return record_calloc(PYTHON_##domain, n, size);                                                        \
 	}                                                                                                              \
-	static void *realloc_##domain(void *context, void *block, size_t size)                                         \
+	static __attribute__((noinline)) void *realloc_##domain(void *context, void *block, size_t size)                                         \
 	{                                                                                                              \
 		(void)context;                                                                                         \
 		return record_realloc(PYTHON_##domain, block, size);                                                   \
 	}                                                                                                              \
-	static void free_##domain(void *context, void *block)                                                          \
+	static __attribute__((noinline)) void free_##domain(void *context, void *block)                                                          \
 	{                                                                                                              \
 		(void)context;                                                                                         \
 		record_free(PYTHON_##domain, block);                                                                   \
@@ -449,7 +458,7 @@ static inline bool is_missed(size_t size, size_t most)
 		(void)context;                                                                                         \
 		if (__builtin_expect(is_missed(size, LITTLE_##domain), true))                                          \
 			return below->malloc(below->context, size);                                                    \
-		return record_malloc(PYTHON_##domain, size);                                                           \
+		return malloc_##domain(context, size);                                                           \
 	}                                                                                                              \
 	static void *sampled_calloc_##domain(void *context, size_t n, size_t size)                                     \
 	{                                                                                                              \
@@ -457,14 +466,14 @@ static inline bool is_missed(size_t size, size_t most)
 		(void)context;                                                                                         \
 		if (__builtin_expect(n <= LITTLE && size <= LITTLE && is_missed(n * size, LITTLE), true))              \
 			return below->calloc(below->context, n, size);                                                 \
-		return record_calloc(PYTHON_##domain, n, size);                                                        \
+		return calloc_##domain(context, n, size);                                                        \
 	}                                                                                                              \
 	static void *sampled_realloc_##domain(void *context, void *old, size_t size)                                   \
 	{                                                                                                              \
 		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
 		(void)context;                                                                                         \
 		if (__builtin_expect(sampler_may_have((uintptr_t)old) || !is_missed(size, INT32_MAX), false))          \
-			return record_realloc(PYTHON_##domain, old, size);                                             \
+			return realloc_##domain(context, old, size);                                             \
 		struct sampler_stream outside = go_inside();                                                           \
 		void *block = below->realloc(below->context, old, size);                                               \
 		come_out(outside);                                                                                     \
@@ -476,7 +485,7 @@ static inline bool is_missed(size_t size, size_t most)
 		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
 		(void)context;                                                                                         \
 		if (__builtin_expect(sampler_may_have((uintptr_t)block), false))                                       \
-			record_free(PYTHON_##domain, block);                                                           \
+			free_##domain(context, block);                                                           \
 		else                                                                                                   \
 			below->free(below->context, block);                                                            \
 	}
@@ -657,13 +666,12 @@ static void made_again(uint64_t block)
 	thread.fresh = 0;
 	if (is_fresh)
 		return;
-	uintptr_t newest;
-	uint64_t stack_key = frames_key(tracer.frames, &newest);
+	struct frames_key stack = frames_key(tracer.frames);
 	take_lock();
 	uint32_t *known = atomic_load(&tracer.on) ? site_of_block(block) : NULL;
 	if (known != NULL) {
 		const struct site *old = site_at(*known);
-		uint32_t site = find_site(stack_key, old->size, old->domain, newest);
+		uint32_t site = find_site(&stack, old->size, old->domain);
 		if (site != 0) {
 			remove_block(*known);
 			add_block(site_at(site));
@@ -883,7 +891,7 @@ static void forget_all(void)
 	memset(tracer.guesses, 0, sizeof tracer.guesses);
 	stacks_clear();
 	set_counters(0);
-	tracer.live = tracer.bytes = tracer.peak_bytes = tracer.lost = tracer.in_hand = 0;
+	tracer.bytes = tracer.peak_bytes = tracer.lost = tracer.in_hand = 0;
 	tracer.keeps = false;
 	tracer.era++;
 }
@@ -969,14 +977,13 @@ static void copy_sites(struct tracer_copy *copy, struct tracer_totals *totals)
 		blocks += site->live;
 		bytes += site->live * site->size;
 	}
-	*totals = (struct tracer_totals){.blocks = tracer.live,
+	uint64_t known = tracer.shadow.count + table_count(&tracer.blocks) + tracer.in_hand;
+	*totals = (struct tracer_totals){.blocks = known,
 					 .bytes = tracer.bytes,
 					 .peak_bytes = tracer.peak_bytes,
 					 .lost = tracer.lost,
 					 .own_bytes = memory_mapped(),
-					 .consistent = blocks == tracer.live && bytes == tracer.bytes &&
-						       tracer.shadow.count + table_count(&tracer.blocks) + tracer.in_hand ==
-							       blocks};
+					 .consistent = blocks == known && bytes == tracer.bytes};
 }
 
 enum snap_status tracer_take_copy(struct tracer_copy **out, struct tracer_totals *totals, struct snap_error *err)
