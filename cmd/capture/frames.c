@@ -11,10 +11,11 @@
 
 #include "statics.h"
 
+enum { LEAST_MINOR = 8 };
+
 /* Offsets in bytes, by offsetof with each version's own headers. From 3.11 on frames are no objects; 3.11
  * and 3.12 keep the newest one in a structure on the C stack. Since 3.13 the interpreter publishes all but
  * one of them. */
-enum { LEAST_MINOR = 8 };
 static const struct layout {
 	int minor;
 	bool has_objects;   /* frames are Python objects, and an instruction is a number in the code */

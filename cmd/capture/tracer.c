@@ -432,22 +432,22 @@ static inline bool is_missed(size_t size, size_t most)
  * The context is that of the allocator below: while another thread allocates without the GIL, it may find
  * functions of the one and the context of the other. */
 #define HOOKS(domain)                                                                                                  \
-	static __attribute__((noinline)) void *malloc_##domain(void *context, size_t size)                                                       \
+	static __attribute__((noinline)) void *malloc_##domain(void *context, size_t size)                             \
 	{                                                                                                              \
 		(void)context;                                                                                         \
 		return record_malloc(PYTHON_##domain, size);                                                           \
 	}                                                                                                              \
-	static __attribute__((noinline)) void *calloc_##domain(void *context, size_t n, size_t size)                                             \
+	static __attribute__((noinline)) void *calloc_##domain(void *context, size_t n, size_t size)                   \
 	{                                                                                                              \
 		(void)context;                                                                                         \
 		return record_calloc(PYTHON_##domain, n, size);                                                        \
 	}                                                                                                              \
-	static __attribute__((noinline)) void *realloc_##domain(void *context, void *block, size_t size)                                         \
+	static __attribute__((noinline)) void *realloc_##domain(void *context, void *block, size_t size)               \
 	{                                                                                                              \
 		(void)context;                                                                                         \
 		return record_realloc(PYTHON_##domain, block, size);                                                   \
 	}                                                                                                              \
-	static __attribute__((noinline)) void free_##domain(void *context, void *block)                                                          \
+	static __attribute__((noinline)) void free_##domain(void *context, void *block)                                \
 	{                                                                                                              \
 		(void)context;                                                                                         \
 		record_free(PYTHON_##domain, block);                                                                   \
@@ -458,7 +458,7 @@ static inline bool is_missed(size_t size, size_t most)
 		(void)context;                                                                                         \
 		if (__builtin_expect(is_missed(size, LITTLE_##domain), true))                                          \
 			return below->malloc(below->context, size);                                                    \
-		return malloc_##domain(context, size);                                                           \
+		return malloc_##domain(context, size);                                                                 \
 	}                                                                                                              \
 	static void *sampled_calloc_##domain(void *context, size_t n, size_t size)                                     \
 	{                                                                                                              \
@@ -466,14 +466,14 @@ static inline bool is_missed(size_t size, size_t most)
 		(void)context;                                                                                         \
 		if (__builtin_expect(n <= LITTLE && size <= LITTLE && is_missed(n * size, LITTLE), true))              \
 			return below->calloc(below->context, n, size);                                                 \
-		return calloc_##domain(context, n, size);                                                        \
+		return calloc_##domain(context, n, size);                                                              \
 	}                                                                                                              \
 	static void *sampled_realloc_##domain(void *context, void *old, size_t size)                                   \
 	{                                                                                                              \
 		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
 		(void)context;                                                                                         \
 		if (__builtin_expect(sampler_may_have((uintptr_t)old) || !is_missed(size, INT32_MAX), false))          \
-			return realloc_##domain(context, old, size);                                             \
+			return realloc_##domain(context, old, size);                                                   \
 		struct sampler_stream outside = go_inside();                                                           \
 		void *block = below->realloc(below->context, old, size);                                               \
 		come_out(outside);                                                                                     \
@@ -485,7 +485,7 @@ static inline bool is_missed(size_t size, size_t most)
 		const struct python_allocator *below = &next[PYTHON_##domain];                                         \
 		(void)context;                                                                                         \
 		if (__builtin_expect(sampler_may_have((uintptr_t)block), false))                                       \
-			free_##domain(context, block);                                                           \
+			free_##domain(context, block);                                                                 \
 		else                                                                                                   \
 			below->free(below->context, block);                                                            \
 	}

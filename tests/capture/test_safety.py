@@ -5,6 +5,7 @@ import os
 import pathlib
 import random
 import resource
+import shutil
 import signal
 import stat
 import subprocess
@@ -799,6 +800,41 @@ class Safety:
         """, "inside.py")
         self.capture(program, options=["--every", "20ms", "--keep", "2"])
         self.assertEqual(len(self.series()), 1)
+
+    def test_objects_of_subinterpreters(self):
+        # Before 3.13 they go into the memory that is watched for those of the main interpreter.
+        program = self.write("""
+            try:
+                import _interpreters as interpreters
+            except ImportError:
+                import _xxsubinterpreters as interpreters
+            import threading
+            code = '''
+            kept = []
+            for number in range(10000):
+                kept.append((number, [number], {number: number / 3}))
+                (1, number), [number], {number: number}, float(number)
+            del kept
+            '''
+            def work():
+                return [(number, [number], {number: number}) for number in range(30000)]
+            for number in range(4):
+                beside = threading.Thread(target=work)
+                made = interpreters.create()
+                if number % 2:
+                    beside.start()
+                interpreters.run_string(made, code)
+                if number % 2:
+                    beside.join()
+                mine = work()
+                interpreters.destroy(made)
+                assert mine == work()
+        """)
+        for mode in ("sampled=4K", "exact"):
+            with self.subTest(mode=mode):
+                shutil.rmtree(self.snaps, ignore_errors=True)
+                self.capture(program, options=["--mode", mode])
+                self.assertEqual(self.meta(self.only_series()[-1])["capture.self_check"], "ok")
 
 
 class Requests(CaptureCase):
