@@ -405,9 +405,9 @@ bool frames_floats_use_slot(void)
 	return layout.float_slot;
 }
 
-bool frames_interpreters_share(void)
+bool frames_interpreters_are_seen(void)
 {
-	return layout.minor < 12;
+	return layout.minor == 10 || layout.minor == 11;
 }
 
 /* --- where objects that have gone are kept --- */

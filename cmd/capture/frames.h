@@ -92,8 +92,8 @@ static inline bool frames_is_empty_tuple(py_object *tuple)
 bool frames_is_watched_dict(py_object *dict);
 /* Later versions have other ways for most of them. */
 bool frames_floats_use_slot(void);
-/* Interpreters of a process have one GIL and one allocator, and do no harm in each other's memory. */
-bool frames_interpreters_share(void);
+/* Interpreters of a process have one GIL, and a new one takes its zeroed memory from the domain RAW. */
+bool frames_interpreters_are_seen(void);
 
 /* --- where Python keeps objects that have gone, for the next of their kind, before 3.13 --- */
 

@@ -53,6 +53,7 @@ enum { PYTHON_RAW, PYTHON_MEM, PYTHON_OBJ, PYTHON_ALLOCATORS };
 	X(py_object *, PyType_FromSpec, (void *))                                                                      \
 	X(int, Py_AddPendingCall, (int (*)(void *), void *))                                                           \
 	X(void *, PyInterpreterState_Main, (void))                                                                     \
+	X(void *, PyInterpreterState_Head, (void)) /* the newest */                                                    \
 	X(int, PyGILState_Ensure, (void))                                                                              \
 	X(void, PyGILState_Release, (int))                                                                             \
 	X(void *, PyEval_SaveThread, (void))                                                                           \

@@ -20,7 +20,7 @@ static struct hidden {
 
 struct frames_keep rebirth_keep[FRAMES_PLACES];
 void *rebirth_interpreter;
-bool rebirth_shared;
+atomic_bool rebirth_alone;
 uint8_t rebirth_sizes[REBIRTH_SIZES];
 atomic_uintptr_t rebirth_tried;
 
@@ -103,18 +103,25 @@ static void show(size_t place)
 	rebirth_sizes[keep->size / REBIRTH_STEP]--;
 }
 
+/* One that is made by another thread was made with our GIL. */
+static void look_for_others(void)
+{
+	bool alone = frames_interpreters_are_seen() && py.PyInterpreterState_Head() == rebirth_interpreter;
+	atomic_store_explicit(&rebirth_alone, alone, memory_order_relaxed);
+}
+
 void rebirth_begin(void (*forget)(uintptr_t block))
 {
 	rebirth.forget = forget;
 	rebirth_interpreter = py.PyInterpreterState_Main();
-	rebirth_shared = frames_interpreters_share();
+	look_for_others();
 }
 
 void rebirth_end(void)
 {
 	rebirth_settle();
 	rebirth_interpreter = NULL;
-	rebirth_shared = false;
+	atomic_store_explicit(&rebirth_alone, false, memory_order_relaxed);
 	for (size_t place = 0; place < FRAMES_PLACES; place++)
 		while (hidden[place].levels > 0)
 			show(place);
@@ -133,8 +140,11 @@ static bool misses(size_t place)
 bool rebirth_keeps(enum frames_kind kind, py_object *object)
 {
 	const struct frames_keep *keep = rebirth_place(kind, object);
-	if (keep == NULL || rebirth_interpreter == NULL ||
-	    (!rebirth_shared && py.current_interpreter() != rebirth_interpreter) || !misses((size_t)(keep - rebirth_keep)))
+	if (keep == NULL || py.current_interpreter() != rebirth_interpreter)
+		return false;
+	if (!atomic_load_explicit(&rebirth_alone, memory_order_relaxed))
+		look_for_others();
+	if (!misses((size_t)(keep - rebirth_keep)))
 		return false;
 	rebirth_put(kind, keep, object);
 	return true;

@@ -31,7 +31,16 @@ void rebirth_end(void);
 
 extern struct frames_keep rebirth_keep[FRAMES_PLACES]; /* one that is not known takes nothing */
 extern void *rebirth_interpreter; /* whose objects these are; NULL = it is not on */
-extern bool rebirth_shared;       /* it is on, and what it is about may hold objects of all interpreters */
+extern atomic_bool rebirth_alone; /* it is on, and there is no other interpreter */
+
+/* Zeroed memory of the domain RAW is about to be taken, which may be for another interpreter. Also called without the
+ * GIL. */
+static inline void rebirth_doubt(size_t size)
+{
+	enum { INTERPRETER_LEAST = 4096 };
+	if (size >= INTERPRETER_LEAST)
+		atomic_store_explicit(&rebirth_alone, false, memory_order_relaxed);
+}
 
 /* An object, with all in it, has gone, of a type that is known, and is not sampled. True: Python keeps its memory. False:
  * it is to be freed. */
@@ -62,7 +71,8 @@ static inline void rebirth_put(enum frames_kind kind, const struct frames_keep *
 static inline bool rebirth_keeps_plainly(enum frames_kind kind, py_object *object)
 {
 	const struct frames_keep *keep = rebirth_place(kind, object);
-	if (keep == NULL || !rebirth_shared || !sampler_misses(&sampler_own, keep->size))
+	if (keep == NULL || !atomic_load_explicit(&rebirth_alone, memory_order_relaxed) ||
+	    !sampler_misses(&sampler_own, keep->size))
 		return false;
 	rebirth_put(kind, keep, object);
 	return true;

@@ -54,8 +54,7 @@ static void release_float(py_object *object)
 	release(&kinds[FRAMES_FLOAT], release_float, object, false);
 }
 
-/* Of an object with the type's copy, when all in it has gone. A sampled one is freed in any case: what is made in its
- * memory later is not what was sampled. */
+/* A sampled one is freed in any case: what is made in its memory later is not what was sampled. */
 static __attribute__((noinline)) void free_or_keep(enum frames_kind kind, py_object *object)
 {
 	bool is_sampled = sampler_may_have((uintptr_t)object);
@@ -65,6 +64,7 @@ static __attribute__((noinline)) void free_or_keep(enum frames_kind kind, py_obj
 		kinds[kind].free_object(object);
 }
 
+/* Of an object with the type's copy, when all in it has gone. */
 static inline void free_object(enum frames_kind kind, py_object *object)
 {
 	*frames_type_of(object) = kinds[kind].type;

@@ -377,6 +377,8 @@ static inline __attribute__((always_inline)) void *record_malloc(int domain, siz
 static inline __attribute__((always_inline)) void *record_calloc(int domain, size_t n, size_t size)
 {
 	const struct python_allocator *below = &next[domain];
+	if (domain == PYTHON_RAW && n == 1)
+		rebirth_doubt(size);
 	if (passes_by(domain, PASSED_HOOK))
 		return below->calloc(below->context, n, size);
 	struct sampler_stream outside = go_inside();

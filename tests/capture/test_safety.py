@@ -801,6 +801,24 @@ class Safety:
         self.capture(program, options=["--every", "20ms", "--keep", "2"])
         self.assertEqual(len(self.series()), 1)
 
+    def test_objects_of_subinterpreters_sample_none_of_the_main_one(self):
+        program = self.write("""
+            try:
+                import _interpreters as interpreters
+            except ImportError:
+                import _xxsubinterpreters as interpreters
+            import snapcapture
+            other = interpreters.create()
+            interpreters.run_string(other, "for number in range(500000): (number,)")
+            def make():
+                return [(number,) for number in range(70)]
+            kept = make()
+            snapcapture.snapshot()
+            interpreters.destroy(other)
+        """)
+        self.capture(program, options=["--mode", "sampled=4K"])
+        self.assertLess(self.blocks_at(self.only_series()[0], "program.py", 10), 12)  # 0.8 of 70 on average
+
     def test_objects_of_subinterpreters(self):
         # Before 3.13 they go into the memory that is watched for those of the main interpreter.
         program = self.write("""
