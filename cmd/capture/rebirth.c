@@ -103,7 +103,7 @@ static void show(size_t place)
 	rebirth_sizes[keep->size / REBIRTH_STEP]--;
 }
 
-/* One that is made by another thread was made with our GIL. */
+/* Whoever makes one has the GIL, so that none is half made while this looks. */
 static void look_for_others(void)
 {
 	bool alone = frames_interpreters_are_seen() && py.PyInterpreterState_Head() == rebirth_interpreter;

@@ -37,6 +37,13 @@ TEST(values_are_those_that_were_set)
 			same = same && shadow_remove(&shadow, address_of(i)) == expected[i];
 			count -= expected[i] != 0;
 			expected[i] = 0;
+		} else if (random >> 60 < 11) {
+			/* Where it is not added there is one, or no page. */
+			bool had_page = shadow_find(&shadow, address_of(i)) != NULL,
+			     added = shadow_add(&shadow, address_of(i), step);
+			same = same && added == (had_page && expected[i] == 0);
+			count += added;
+			expected[i] = added ? step : expected[i];
 		} else {
 			same = same && shadow_set(&shadow, address_of(i), step, &before) && before == expected[i];
 			count += expected[i] == 0;
