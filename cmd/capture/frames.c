@@ -264,6 +264,7 @@ static struct frames_key key_of_published(unsigned limit)
 
 static struct frames_key (*const keys[])(unsigned limit) = {key_of_3_8,  key_of_3_9,  key_of_3_10,
 							    key_of_3_11, key_of_3_12, key_of_published};
+_Static_assert(sizeof keys / sizeof *keys == sizeof layouts / sizeof *layouts, "a walk for each layout");
 struct frames_key (*frames_key)(unsigned limit);
 
 uint64_t frames_place_key(const struct frame_place *place)
