@@ -258,7 +258,11 @@ class Triggers:
         process = self.begin(self.CLOSES_ALL, preexec_fn=forbid_close_range)
         self.ready(process)
         self.wait_until((self.folder / "mine19").exists, "the files")
-        self.assertEqual(self.descriptors(process), list(range(20)))
+        # Another agent, which looks which sockets are dead, may have called before.
+        self.knock(f"/tmp/snaptools-{os.geteuid()}/{process.pid}.sock")
+        self.wait_until(lambda: self.descriptors(process) == [*range(20), 512], "a new socket, and nothing else")
+        asked += [self.request(process.pid) for _ in range(3)]
+        self.assertEqual(len(set(asked)), 6)
         (self.folder / "enough").touch()
         self.finish(process)
         self.assertEqual([(self.folder / f"mine{n}").read_bytes() for n in range(20)], [b""] * 20)
