@@ -866,7 +866,7 @@ class Requests(CaptureCase):
         self.wait_until(lambda: (socket / f"{killed.pid}.sock").exists(), "a socket")
         killed.kill()
         killed.wait()  # its socket stays until another agent, maybe that of a test beside this one, finds it
-        early = [socket / f"{number}.new" for number in (999999998, 999999999)]
+        early = [socket / f"{os.getpid()}-{age}.new" for age in ("old", "young")]
         for path in early:  # where one that is made has its first name
             os.mknod(path, 0o600 | stat.S_IFSOCK)
             self.addCleanup(path.unlink, missing_ok=True)
