@@ -4,7 +4,6 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -686,9 +685,7 @@ static bool take_published(void)
 
 static bool find_layout(void)
 {
-	int minor = 0;
-	if (sscanf(py.Py_GetVersion(), "3.%d", &minor) != 1)
-		return false;
+	int minor = python_minor();
 	for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
 		if (layouts[i].minor == minor) {
 			layout = layouts[i];

@@ -3,6 +3,7 @@
 #include "python_api.h"
 
 #include <dlfcn.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 
 struct python py;
 
-/* What a module and a class are described by, as 3.8 and later lay it out in every build with a GIL. */
+/* What a module and a class are described by, as 3.7 and later lay it out in every build with a GIL. */
 struct module_definition {
 	ssize_t references;
 	void *type;
@@ -51,6 +52,19 @@ static py_object *exception(const char *name)
 	return object != NULL ? *object : NULL;
 }
 
+/* In 3.7, which does not tell. */
+static void *interpreter_of_current_thread(void)
+{
+	void *current = py.current_thread();
+	for (void *interpreter = py.PyInterpreterState_Head(); interpreter != NULL;
+	     interpreter = py.PyInterpreterState_Next(interpreter))
+		for (void *thread = py.PyInterpreterState_ThreadHead(interpreter); thread != NULL;
+		     thread = py.PyThreadState_Next(thread))
+			if (thread == current)
+				return interpreter;
+	return NULL;
+}
+
 bool python_load(const char **why)
 {
 	static const struct {
@@ -67,10 +81,10 @@ bool python_load(const char **why)
 	*why = NULL;
 	for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
 		if (!look_up((char *)&py + functions[i].at, functions[i].name))
-			*why = "this interpreter lacks functions that CPython 3.8 and later have";
+			*why = "this interpreter lacks functions that CPython 3.7 and later have";
 	if (!look_up(&py.current_interpreter, "PyInterpreterState_Get") &&
 	    !look_up(&py.current_interpreter, "_PyInterpreterState_Get"))
-		*why = "this interpreter is too old: CPython 3.8 or later is needed";
+		py.current_interpreter = interpreter_of_current_thread;
 	if (!look_up(&py.is_finalizing, "Py_IsFinalizing") && !look_up(&py.is_finalizing, "_Py_IsFinalizing"))
 		*why = "this interpreter does not tell whether it is about to end";
 	if (!look_up(&py.current_thread, "PyThreadState_GetUnchecked") &&
@@ -91,6 +105,12 @@ void python_version(char text[PYTHON_VERSION_SIZE])
 {
 	const char *version = py.Py_GetVersion();
 	snprintf(text, PYTHON_VERSION_SIZE, "%.*s", (int)strcspn(version, " "), version);
+}
+
+int python_minor(void)
+{
+	int minor;
+	return sscanf(py.Py_GetVersion(), "3.%d", &minor) == 1 ? minor : INT_MAX;
 }
 
 /* Before 3.12 the state is that of the thread that has the GIL, since then that of this thread if it has it. */
@@ -121,6 +141,11 @@ bool python_has_pymalloc(void)
 	return name != NULL && strcmp(name, "pymalloc") == 0;
 }
 
+bool python_tells_of_reuse(void)
+{
+	return python_minor() >= 8;
+}
+
 bool python_in_main_interpreter(void)
 {
 	return py.current_interpreter() == py.PyInterpreterState_Main();
@@ -148,11 +173,10 @@ py_object *python_new_object(const char *class_name, struct python_method *metho
 
 py_object *python_loaded(const char *module)
 {
-	py_object *name = py.PyUnicode_DecodeFSDefault(module);
-	py_object *loaded = name != NULL ? py.PyImport_GetModule(name) : NULL;
+	py_object *modules = py.PySys_GetObject("modules");
+	py_object *loaded = modules != NULL ? py.PyMapping_GetItemString(modules, module) : NULL;
 	if (loaded == NULL)
 		py.PyErr_Clear();
-	py.Py_DecRef(name);
 	return loaded;
 }
 

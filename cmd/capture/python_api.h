@@ -21,7 +21,7 @@ struct python_allocator {
 };
 enum { PYTHON_RAW, PYTHON_MEM, PYTHON_OBJ, PYTHON_ALLOCATORS };
 
-/* Functions of the stable ABI or with a signature that is the same in 3.8 and later. */
+/* Functions of the stable ABI or with a signature that is the same in 3.7 and later. */
 #define PYTHON_FUNCTIONS(X)                                                                                            \
 	X(void, Py_IncRef, (py_object *))                                                                              \
 	X(void, Py_DecRef, (py_object *)) /* takes NULL */                                                             \
@@ -41,7 +41,7 @@ enum { PYTHON_RAW, PYTHON_MEM, PYTHON_OBJ, PYTHON_ALLOCATORS };
 	X(int, PyUnicode_FSConverter, (py_object *, void *))                                                           \
 	X(int, PyBytes_AsStringAndSize, (py_object *, char **, ssize_t *))                                             \
 	X(py_object *, PyImport_ImportModule, (const char *))                                                          \
-	X(py_object *, PyImport_GetModule, (py_object *))                                                              \
+	X(py_object *, PyMapping_GetItemString, (py_object *, const char *))                                           \
 	X(py_object *, PySys_GetObject, (const char *)) /* borrowed */                                                 \
 	X(py_object *, PyObject_GetAttrString, (py_object *, const char *))                                            \
 	X(py_object *, PyObject_CallMethod, (py_object *, const char *, const char *, ...))                            \
@@ -54,6 +54,9 @@ enum { PYTHON_RAW, PYTHON_MEM, PYTHON_OBJ, PYTHON_ALLOCATORS };
 	X(int, Py_AddPendingCall, (int (*)(void *), void *))                                                           \
 	X(void *, PyInterpreterState_Main, (void))                                                                     \
 	X(void *, PyInterpreterState_Head, (void)) /* the newest */                                                    \
+	X(void *, PyInterpreterState_Next, (void *)) /* the one before it */                                           \
+	X(void *, PyInterpreterState_ThreadHead, (void *))                                                             \
+	X(void *, PyThreadState_Next, (void *))                                                                        \
 	X(int, PyGILState_Ensure, (void))                                                                              \
 	X(void, PyGILState_Release, (int))                                                                             \
 	X(void *, PyEval_SaveThread, (void))                                                                           \
@@ -70,7 +73,7 @@ struct python {
 #define PYTHON_MEMBER(result, name, arguments) result(*name) arguments;
 	PYTHON_FUNCTIONS(PYTHON_MEMBER)
 #undef PYTHON_MEMBER
-	void *(*current_interpreter)(void); /* PyInterpreterState_Get, which 3.8 spells with a '_' */
+	void *(*current_interpreter)(void); /* PyInterpreterState_Get, which 3.8 spells with a '_' and 3.7 lacks */
 	void *(*current_thread)(void);      /* PyThreadState_GetUnchecked, before 3.13 _PyThreadState_UncheckedGet */
 	int (*is_finalizing)(void);         /* Py_IsFinalizing, before 3.13 with a '_' */
 	/* Of 3.13 and later, else NULL: who is told of objects that are made (event 0), also of those whose memory
@@ -91,6 +94,8 @@ bool python_load(const char **why);
 /* "3.11.2" */
 enum { PYTHON_VERSION_SIZE = 32 };
 void python_version(char text[PYTHON_VERSION_SIZE]);
+/* 11 of that; INT_MAX when it is not 3. */
+int python_minor(void);
 
 /* Whether this thread has the GIL. */
 bool python_has_gil(void);
@@ -101,6 +106,9 @@ bool python_in_function(const char *name);
 /* Whether small blocks of the domains MEM and OBJ come from pymalloc, Python's own allocator, and nothing is above it,
  * nor anything above the C library's in the domain RAW. */
 bool python_has_pymalloc(void);
+
+/* Whether tracemalloc is told of objects that are made in the memory of earlier ones. */
+bool python_tells_of_reuse(void);
 
 /* Whether the caller runs in the main interpreter, the only one the agent works in. */
 bool python_in_main_interpreter(void);

@@ -34,6 +34,8 @@ static void put_number(struct snap_meta *meta, const char *key, uint64_t number)
 /* What Python makes in memory of earlier ones without telling anybody, in all versions: the tables in which
  * dictionaries have their keys. */
 #define ALWAYS_MISSED "dict-tables"
+/* And objects, where nobody is told of them. */
+#define ALL_MISSED "lists tuples dicts floats " ALWAYS_MISSED
 
 /* --- tracemalloc --- */
 
@@ -99,7 +101,8 @@ static enum snap_status read_tracemalloc(struct snap_builder *builder, struct sn
 	if (!is_tracing())
 		return snap_fail(err, SNAP_ERR_INVALID, SNAP_NO_OFFSET, "the program has ended tracemalloc's tracing");
 	put_traced(snap_builder_meta(builder));
-	(void)snap_meta_set_text(snap_builder_meta(builder), "capture.freelists_missed", ALWAYS_MISSED, NULL);
+	(void)snap_meta_set_text(snap_builder_meta(builder), "capture.freelists_missed",
+				 python_tells_of_reuse() ? ALWAYS_MISSED : ALL_MISSED, NULL);
 	bool enabled = switch_collector_off();
 	enum snap_status status;
 	py_object *list = python_call_module("_tracemalloc", "_get_traces");
@@ -165,7 +168,7 @@ static enum snap_status read_tracer(struct snap_builder *builder, struct tracer_
 	put_number(meta, "traceback_limit", recording.frames);
 	(void)snap_meta_set_text(meta, "capture.freelists", lists[reuse], NULL);
 	(void)snap_meta_set_text(meta, "capture.freelists_missed",
-				 reuse == TRACER_REUSE_UNSEEN ? "lists tuples dicts floats " ALWAYS_MISSED
+				 reuse == TRACER_REUSE_UNSEEN ? ALL_MISSED
 				 : tracer_misses_floats()     ? "floats " ALWAYS_MISSED
 							      : ALWAYS_MISSED, NULL);
 	put_number(meta, "capture.lost_blocks", totals.lost);

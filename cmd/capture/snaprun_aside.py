@@ -29,8 +29,8 @@ def give_up():
     if "subinterpreters" in why:
         return
     implementation = getattr(getattr(sys, "implementation", None), "name", "an old Python")
-    if implementation != "cpython" or sys.version_info < (3, 8):
-        why = "CPython 3.8 or later is needed, and this is %s %d.%d" % ((implementation,) + tuple(sys.version_info[:2]))
+    if implementation != "cpython" or sys.version_info < (3, 7):
+        why = "CPython 3.7 or later is needed, and this is %s %d.%d" % ((implementation,) + tuple(sys.version_info[:2]))
     if "snapcapture" not in sys.modules:
         sys.modules["snapcapture"] = Idle("snapcapture")
     if os.environ.get("SNAPRUN_GAVE_UP") == why:

@@ -29,7 +29,7 @@ def run_make():
 
 def metadata(version):
     return "Metadata-Version: 2.1\nName: snaptools\nVersion: %s\nSummary: Heap snapshots of Python services\n" \
-        "License: Apache-2.0\nRequires-Python: >=3.8\n" % version
+        "License: Apache-2.0\nRequires-Python: >=3.7\n" % version
 
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):

@@ -90,17 +90,11 @@ static struct trend_moment read_moment(const struct snap_meta *meta, const char 
 	return m;
 }
 
-static bool has_free_lists(const struct snap_meta *meta, const char *handled)
-{
-	const char *mode = snap_meta_get(meta, "capture.mode"), *lists = snap_meta_get(meta, "capture.freelists");
-	return mode != NULL && (strcmp(mode, "exact") == 0 || strcmp(mode, "sampled") == 0) && lists != NULL &&
-	       strcmp(lists, handled) == 0;
-}
-
-static bool misses_reuse_of_floats(const struct snap_meta *meta)
+/* Whether that is the first of the kinds of objects that are named: there are no lists without floats among them. */
+static bool misses_reuse_of(const struct snap_meta *meta, const char *kind)
 {
 	const char *missed = snap_meta_get(meta, "capture.freelists_missed");
-	return missed != NULL && strncmp(missed, "floats", 6) == 0;
+	return missed != NULL && strncmp(missed, kind, strlen(kind)) == 0;
 }
 
 static bool add_moment(struct trend_process *p, const struct trend_moment *m)
@@ -139,8 +133,8 @@ static bool add_values(struct trend_set *set, struct snap_snapshot *snapshot, co
 	double limit = number_in(meta, "cgroup_limit_bytes"), period = period_of(snapshot);
 	p->cgroup_limit = limit > 0 ? limit : p->cgroup_limit;
 	p->sample_period = period > p->sample_period ? period : p->sample_period;
-	p->reuse_unseen = p->reuse_unseen || has_free_lists(meta, "none");
-	p->float_reuse_unseen = p->float_reuse_unseen || misses_reuse_of_floats(meta);
+	p->reuse_unseen = p->reuse_unseen || misses_reuse_of(meta, "lists");
+	p->float_reuse_unseen = p->float_reuse_unseen || misses_reuse_of(meta, "floats");
 	p->file_times = p->file_times || snap_meta_get(meta, "time_source") != NULL;
 	if (set->options->per != NULL && !isfinite(m.counter)) {
 		const char *value = snap_meta_get(meta, set->options->per);

@@ -139,16 +139,28 @@ def chosen_pythons(few):
     return chosen
 
 
-def for_each_python(*cases, few=False):
-    """A class for each case and interpreter, by name; says which versions cannot be tested here."""
-    for version in pythons.MISSING:
-        print(f"not run: CPython {version} is not at hand")
+def classes(cases, found, **members):
+    """One for each case and interpreter, by name."""
     made = {}
-    for version, path in chosen_pythons(few).items():
+    for version, path in found.items():
         for case in cases:
             name = f"{case.__name__}_{re.sub(r'[^0-9A-Za-z]+', '_', version)}"
-            made[name] = type(name, (case, CaptureCase), {"python": path})
+            made[name] = type(name, (case, CaptureCase), {"python": path, **members})
     return made
 
 
-__all__ = ["AGENT", "BIN", "CaptureCase", "PATIENCE", "ROOT", "SANITIZED", "environment", "for_each_python", "pythons", "signal", "snapdump"]
+def for_each_python(*cases, few=False):
+    """Says which versions cannot be tested here."""
+    for version in pythons.MISSING:
+        print(f"not run: CPython {version} is not at hand")
+    return classes(cases, chosen_pythons(few))
+
+
+def for_each_unknown_python(*cases):
+    """Those that our tracer does not know."""
+    if not pythons.FOUND_UNKNOWN:
+        print(f"not run: CPython {', '.join(pythons.UNKNOWN)} is not at hand")
+    return classes(cases, pythons.FOUND_UNKNOWN, mode="tracemalloc")
+
+
+__all__ = ["AGENT", "BIN", "CaptureCase", "PATIENCE", "ROOT", "SANITIZED", "environment", "for_each_python", "for_each_unknown_python", "pythons", "signal", "snapdump"]

@@ -7,7 +7,7 @@ import pickle
 import re
 import time
 
-from capturing import SANITIZED, CaptureCase, for_each_python, pythons, snapdump  # noqa: F401
+from capturing import SANITIZED, CaptureCase, for_each_python, for_each_unknown_python, pythons, snapdump  # noqa: F401
 
 # The three on the marked line follow each other at once; what they make themselves stands on that line.
 # The first time they drive out of Python's caches of attributes what nothing else holds any more.
@@ -222,3 +222,4 @@ class Content:
 
 
 globals().update(for_each_python(Content))
+globals().update(for_each_unknown_python(Content))

@@ -3,17 +3,18 @@
 import random
 import unittest
 
-from capturing import BIN, for_each_python, sanitizer
+from capturing import BIN, for_each_python, for_each_unknown_python, sanitizer
 
 import stress
 
 SECONDS = 4
-MODES = stress.MODES
 
 
 class Stress:
+    modes = stress.MODES
+
     def test_each_mode(self):
-        for mode in MODES:
+        for mode in self.modes:
             with self.subTest(mode=mode):
                 seed = random.randrange(10**6)
                 environment = {**stress.clean_environment(), **sanitizer()}
@@ -21,7 +22,12 @@ class Stress:
                 self.assertEqual(wrong, [], f"seed {seed}, {line}")
 
 
+class StressOfTracemalloc(Stress):
+    modes = ("tracemalloc",)
+
+
 globals().update(for_each_python(Stress, few=True))
+globals().update(for_each_unknown_python(StressOfTracemalloc))
 
 
 if __name__ == "__main__":

@@ -685,31 +685,5 @@ class Traced(Reading):
         self.assertEqual(sum(values[1] for *_, values in rows), int(out))
         self.check(self.meta(path))
 
-    def test_an_unknown_version_is_traced_by_tracemalloc(self):
-        if shutil.which("cc") is None:
-            print(f"not run: {self.id()}: there is no C compiler")
-            return
-        self.write('const char *Py_GetVersion(void) { return "3.99.0 (main)"; }', "version.c")
-        subprocess.run(["cc", "-shared", "-fPIC", "-o", "version.so", "version.c"], cwd=self.folder, check=True)
-        preload = ":".join(filter(None, [self.clean.get("LD_PRELOAD"), str(self.folder / "version.so")]))
-        (self.folder / "own").mkdir()
-        result = self.run_tool(self.python, "-B", self.write("""
-            import ctypes, os, sys
-            sys.path.insert(0, os.environ["AGENT"])
-            version = ctypes.CDLL(None).Py_GetVersion
-            version.restype = ctypes.c_char_p
-            print(version().decode())
-            import snapcapture
-            with snapcapture.start("own"):
-                kept = [bytearray(100) for _ in range(100)]
-        """), env={**self.clean, "AGENT": str(AGENT), "LD_PRELOAD": preload})
-        if result.out != b"3.99.0 (main)\n":
-            print(f"not run: {self.id()}: {self.python} has its functions in itself, and no version can be put before them")
-            return
-        self.assertEqual(result.status, 0, result.err)
-        self.assertRegex(result.err, r"\Asnapcapture\[\d+\]: the frames of this version of Python are unknown, so tracemalloc traces; the program goes on\n\Z")
-        path, = (self.folder / "own").iterdir()
-        self.assertEqual(self.meta(path)["capture.mode"], "tracemalloc")
-
 
 globals().update(for_each_python(Exact, Reuse, Traced))

@@ -730,7 +730,7 @@ class Launcher(CaptureCase):
                                env={**self.clean, "SNAPRUN_FOLDER": str(self.folder), "PYTHONPATH": str(AGENT)})
         self.assertEqual((result.status, result.out), (0, b"None None\nNone None\nran\n"), result.err)
         self.assertEqual(len(list(self.folder.glob("python-*.snap"))), 1)
-        self.assertRegex(result.err, r"\Asnaprun: \S+: no snapshots are taken: CPython 3.8 or later is needed, and this is other 3.\d+\n\Z")
+        self.assertRegex(result.err, r"\Asnaprun: \S+: no snapshots are taken: CPython 3.7 or later is needed, and this is other 3.\d+\n\Z")
 
 
 globals().update(for_each_python(Triggers, few=True))

@@ -181,16 +181,13 @@ class Reading(TrendCase):
 
     def test_free_lists_that_were_not_seen(self):
         names = self.write(5)
-        for mode, lists, told in (("exact", "none", 1), ("sampled", "none", 1), ("exact", "reftracer", 0), ("exact", "bypassed", 0), ("tracemalloc", "none", 0)):
-            self.series("lists.snap", names, capture__mode=mode, capture__freelists=lists)
-            text = self.expect("snaptrend", "lists.snap").decode()
-            self.assertEqual(text.count("note: what a free list gives again"), told, (mode, lists))
+        for missed, objects, floats in (("lists tuples dicts floats dict-tables", 1, 0), ("floats dict-tables", 0, 1),
+                                        ("dict-tables", 0, 0), ("", 0, 0)):
+            self.series("missed.snap", names, **({"capture__freelists_missed": missed} if missed else {}))
+            text = self.expect("snaptrend", "missed.snap").decode()
+            self.assertEqual(text.count("note: what a free list gives again"), objects, missed)
+            self.assertEqual(text.count("note: floats that leak may show"), floats, missed)
             self.assertLessEqual(max(map(len, text.splitlines())), 80)
-        for lists, missed, told in (("drawn", "floats dict-tables", 1), ("drawn", "dict-tables", 0), ("reftracer", "dict-tables", 0),
-                                    ("none", "lists tuples dicts floats dict-tables", 0)):
-            self.series("floats.snap", names, capture__mode="sampled", capture__freelists=lists, capture__freelists_missed=missed)
-            text = self.expect("snaptrend", "floats.snap").decode()
-            self.assertEqual(text.count("note: floats that leak may show"), told, (lists, missed))
 
     def test_one_process_has_no_fleet(self):
         told = self.ask("0", *self.write(12))
