@@ -25,7 +25,7 @@ static const struct tool tool = {
 				 OPTION_RSS_ABOVE, OPTION_RSS_STEP, OPTION_IGNORE_LIMIT, OPTION_SIGNAL, OPTION_KEEP,
 				 OPTION_KEEP_BYTES, OPTION_KEEP_FOR, OPTION_DETAILS, OPTION_TOP, OPTION_GC, 0},
 	.words = (const struct tool_words[]){{OPTION_OUTPUT, "DIR", "write snapshots into DIR, which is made"},
-					     {OPTION_FRAMES, "N", "newest frames kept of a traceback (10)"},
+					     {OPTION_FRAMES, "N", "newest frames kept of a traceback (25)"},
 					     {OPTION_QUIET, NULL, "has no effect here"},
 					     {0, NULL, NULL}},
 	.runs_command = true,

@@ -626,11 +626,6 @@ bool agent_runs(void)
 	return agent.runs;
 }
 
-bool agent_has_run(void)
-{
-	return agent.has_hooks;
-}
-
 static bool register_hooks(py_object *module)
 {
 	py_object *os = py.PyImport_ImportModule("os"), *atexit = py.PyImport_ImportModule("atexit");

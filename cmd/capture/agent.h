@@ -52,8 +52,6 @@ struct agent_result {
 /* All of these are called with the GIL, in the main interpreter. */
 
 bool agent_runs(void);
-/* Now or before, in this process or one that it was forked from. */
-bool agent_has_run(void);
 
 /* Begins a series: tracing, the hooks at exit and at fork (functions of `module` with the names of those
  * below), and the thread that waits for time to pass and for requests. False with a sentence in *why. */

@@ -43,11 +43,9 @@ static py_object *snapshot(py_object *self, py_object *arguments, py_object *key
 		return NULL;
 	if (!python_in_main_interpreter())
 		return fail("only the main interpreter is captured");
-	/* Who has ended a capture, or is asked to go without, need not leave out what takes its snapshots. */
-	if (!agent_runs() && (agent_has_run() || is_asked("SNAPRUN_FOLDER")))
-		return return_none();
+	/* What takes snapshots need not be left out where none are wanted. */
 	if (!agent_runs())
-		return fail("no capture is running: call start(), or run the program under snaprun");
+		return return_none();
 	note.collect = collect != 0;
 	struct agent_result result;
 	agent_take(TRIGGER_CODE, &note, &result);
@@ -84,7 +82,7 @@ struct wishes {
 	double every, keep_for;
 	const char *mode;
 };
-static const struct wishes defaults = {.frames = 10, .mode = "sampled", .period = (long long)RECORDER_PERIOD};
+static const struct wishes defaults = {.frames = 25, .mode = "sampled", .period = (long long)RECORDER_PERIOD};
 
 /* NULL, or why it did not begin. */
 static const char *begin(py_object *module, const char *folder, const struct wishes *wishes)
@@ -264,10 +262,10 @@ static py_object *at_worker_start(py_object *self, py_object *nothing)
 static struct python_method methods[] = {
 	{"snapshot", PYTHON_WITH_KEYWORDS(snapshot), PYTHON_VARIABLE | PYTHON_KEYWORDS,
 	 "snapshot(label=None, gc=False, iteration=-1)\n--\n\nTakes a snapshot and returns the path of its file, or None "
-	 "if there is none, as after stop().\nThe label goes into the metadata as label.name, and a number of requests or "
+	 "if there is none, as where no capture runs.\nThe label goes into the metadata as label.name, and a number of requests or "
 	 "rounds as iteration;\ngc=True collects garbage first."},
 	{"start", PYTHON_WITH_KEYWORDS(start), PYTHON_VARIABLE | PYTHON_KEYWORDS,
-	 "start(folder, *, frames=10, every=0.0, limit=0, keep=0, gc=False, keep_bytes=0, keep_for=0.0, rss_above=0,\n"
+	 "start(folder, *, frames=25, every=0.0, limit=0, keep=0, gc=False, keep_bytes=0, keep_for=0.0, rss_above=0,\n"
 	 "      rss_step=0, ignore_limit=False, signal=0, details=False, top=0, mode='sampled',\n"
 	 "      period=65536)\n--\n\nBegins a capture into a folder that is there, as the "
 	 "options of snaprun(1) do, and returns an\nobject that ends it where it is used in a with statement."},

@@ -85,7 +85,7 @@ class Content:
         return limit, member
 
     def test_equals_tracemalloc(self):
-        self.assertEqual(self.compare()[0], 10)
+        self.assertEqual(self.compare()[0], 25)
 
     def test_equals_tracemalloc_with_other_limits(self):
         for frames in (1, 60):

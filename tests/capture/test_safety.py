@@ -506,6 +506,8 @@ class Safety:
         self.check_all()
 
     def test_stop_and_start_while_snapshots_are_taken(self):
+        if SANITIZED:  # a fork waits for other threads to leave its allocator, which needs that, but not for ever
+            print(f"not run: {self.id()}: the forks, which an allocator such as the sanitizer's need not survive")
         for mode in ("exact", "sampled", "tracemalloc"):
             with self.subTest(mode=mode):
                 self.capture("""
@@ -522,7 +524,7 @@ class Safety:
                             assert "running" in str(error), error
                     def snap():
                         while not stop:
-                            quietly(snapcapture.snapshot)
+                            snapcapture.snapshot()
                     def restart():
                         while not stop:
                             snapcapture.stop()
@@ -536,7 +538,7 @@ class Safety:
                                 os._exit(0)
                             assert os.waitpid(pid, 0)[1] == 0
                             time.sleep(0.01)
-                    threads = [threading.Thread(target=f) for f in [snap] * 3 + [restart] * 2 + [fork] * 2]
+                    threads = [threading.Thread(target=f) for f in [snap] * 3 + [restart] * 2 + [fork] * int(sys.argv[2])]
                     [thread.start() for thread in threads]
                     time.sleep(2)
                     while len(starts) < 2 and all(thread.is_alive() for thread in threads):
@@ -544,7 +546,7 @@ class Safety:
                     stop.append(1)
                     [thread.join() for thread in threads]
                     assert len(starts) > 1, starts
-                """, mode, options=["--mode", mode])
+                """, mode, "0" if SANITIZED else "2", options=["--mode", mode])
                 for path in self.check_all():
                     meta = self.meta(path)
                     self.assertEqual(meta.get("capture.self_check", "ok" if mode == "tracemalloc" else None), "ok")

@@ -457,8 +457,8 @@ class Triggers:
             import os, pathlib, sys, threading
             sys.path.insert(0, os.environ["AGENT"])
             import snapcapture
-            for call in (snapcapture.snapshot, lambda: snapcapture.start("nowhere"),
-                         lambda: snapcapture.start("own", frames=0), lambda: snapcapture.start("own", keep=1)):
+            assert snapcapture.snapshot(label="none yet") is None  # what is instrumented runs without as well
+            for call in (lambda: snapcapture.start("nowhere"), lambda: snapcapture.start("own", frames=0), lambda: snapcapture.start("own", keep=1)):
                 try:
                     call()
                     raise SystemExit("no error")
@@ -480,7 +480,7 @@ class Triggers:
                     pass
             print(path)
             assert threading.active_count() == 1
-            assert snapcapture.snapshot() is None  # what was instrumented goes on
+            assert snapcapture.snapshot() is None
         """)
         out = self.expect(self.python, "-B", program, env={**self.clean, "AGENT": str(AGENT)}).decode()
         path = pathlib.Path(out.rstrip("\n"))
