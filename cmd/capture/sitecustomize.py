@@ -14,7 +14,7 @@ if os.environ.get("SNAPRUN_FOLDER"):
     if os.environ.get("SNAPRUN_TOP") and not os.environ.get("SNAPRUN_TOP_IN"):
         os.environ["SNAPRUN_TOP_IN"] = str(os.getpid())
     try:
-        # 3.6 tells nobody of a fork, and the thread that goes on in a child ends it now and then.
+        # 3.6 tells nobody of a fork; a child in which our thread went on all the same crashed now and then.
         if sys.version_info < (3, 7) or sys.implementation.name != "cpython":
             raise ImportError
         import snapcapture
