@@ -277,6 +277,7 @@ int main(int argc, char **argv)
 	set("SNAPRUN_IGNORE_LIMIT", ignore_limit ? "1" : NULL);
 	set("SNAPRUN_GC", collect ? "1" : NULL);
 	set("SNAPRUN_GAVE_UP", NULL);
+	set("SNAPRUN_FELL_BACK", NULL);
 	set("SNAPRUN_TOP_IN", NULL);
 
 	execvp(argv[optind], argv + optind);

@@ -671,6 +671,17 @@ static bool register_system_hooks(void)
 
 static const char already_runs[] = "a capture is running already";
 
+/* Once, by a program and those that it runs: it may begin a capture in each turn of its loop, and read what they say. */
+static void warn(const char *warning)
+{
+	static const char variable[] = "SNAPRUN_FELL_BACK";
+	const char *said = getenv(variable);
+	if (said != NULL && strcmp(said, warning) == 0)
+		return;
+	tell(warning);
+	python_set_environment(variable, warning);
+}
+
 /* With `change`. */
 static void begin(py_object *module, const struct agent_options *options, const char **why)
 {
@@ -705,7 +716,7 @@ static void begin(py_object *module, const struct agent_options *options, const 
 		*why = "no thread can be started";
 	}
 	if (warning != NULL)
-		tell(warning);
+		warn(warning);
 	snapshot_find_roots(&agent.roots);
 	agent.runs = *why == NULL;
 }

@@ -49,7 +49,7 @@ struct agent_result {
 	char why[512];       /* else one sentence */
 };
 
-/* All of these are called with the GIL, in the main interpreter. */
+/* All of these are called with the GIL, and but for the first in the main interpreter. */
 
 bool agent_runs(void);
 

@@ -41,11 +41,11 @@ static py_object *snapshot(py_object *self, py_object *arguments, py_object *key
 	if (!py.PyArg_ParseTupleAndKeywords(arguments, keywords, "|zpL:snapshot", words, &note.label, &collect,
 					    &note.iteration))
 		return NULL;
-	if (!python_in_main_interpreter())
-		return fail("only the main interpreter is captured");
 	/* What takes snapshots need not be left out where none are wanted. */
 	if (!agent_runs())
 		return return_none();
+	if (!python_in_main_interpreter())
+		return fail("only the main interpreter is captured");
 	note.collect = collect != 0;
 	struct agent_result result;
 	agent_take(TRIGGER_CODE, &note, &result);

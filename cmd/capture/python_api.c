@@ -52,17 +52,11 @@ static py_object *exception(const char *name)
 	return object != NULL ? *object : NULL;
 }
 
-/* In 3.7, which does not tell. */
+/* In 3.7, which does not tell, it is the third word of a thread's state. */
 static void *interpreter_of_current_thread(void)
 {
-	void *current = py.current_thread();
-	for (void *interpreter = py.PyInterpreterState_Head(); interpreter != NULL;
-	     interpreter = py.PyInterpreterState_Next(interpreter))
-		for (void *thread = py.PyInterpreterState_ThreadHead(interpreter); thread != NULL;
-		     thread = py.PyThreadState_Next(thread))
-			if (thread == current)
-				return interpreter;
-	return NULL;
+	void **state = py.current_thread();
+	return state != NULL ? state[2] : NULL;
 }
 
 bool python_load(const char **why)
@@ -82,18 +76,22 @@ bool python_load(const char **why)
 	for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
 		if (!look_up((char *)&py + functions[i].at, functions[i].name))
 			*why = "this interpreter lacks functions that CPython 3.7 and later have";
-	if (!look_up(&py.current_interpreter, "PyInterpreterState_Get") &&
-	    !look_up(&py.current_interpreter, "_PyInterpreterState_Get"))
+	if (*why == NULL && !look_up(&py.current_interpreter, "PyInterpreterState_Get") &&
+	    !look_up(&py.current_interpreter, "_PyInterpreterState_Get")) {
 		py.current_interpreter = interpreter_of_current_thread;
-	if (!look_up(&py.is_finalizing, "Py_IsFinalizing") && !look_up(&py.is_finalizing, "_Py_IsFinalizing"))
+		if (python_minor() != 7)
+			*why = "this interpreter does not tell which interpreter runs";
+	}
+	if (*why == NULL && !look_up(&py.is_finalizing, "Py_IsFinalizing") &&
+	    !look_up(&py.is_finalizing, "_Py_IsFinalizing"))
 		*why = "this interpreter does not tell whether it is about to end";
-	if (!look_up(&py.current_thread, "PyThreadState_GetUnchecked") &&
+	if (*why == NULL && !look_up(&py.current_thread, "PyThreadState_GetUnchecked") &&
 	    !look_up(&py.current_thread, "_PyThreadState_UncheckedGet"))
 		*why = "this interpreter does not tell which thread runs";
 	look_up(&py.allocator_name, "_PyMem_GetCurrentAllocatorName");
 	look_up(&py.set_reference_tracer, "PyRefTracer_SetTracer");
 	look_up(&py.get_reference_tracer, "PyRefTracer_GetTracer");
-	if (py.none == NULL || py.runtime_error == NULL || py.import_error == NULL)
+	if (*why == NULL && (py.none == NULL || py.runtime_error == NULL || py.import_error == NULL))
 		*why = "this interpreter is not CPython as we know it";
 	/* There objects are laid out in another way. */
 	if (*why == NULL && strstr(py.Py_GetVersion(), "free-threading") != NULL)
@@ -173,11 +171,23 @@ py_object *python_new_object(const char *class_name, struct python_method *metho
 
 py_object *python_loaded(const char *module)
 {
-	py_object *modules = py.PySys_GetObject("modules");
-	py_object *loaded = modules != NULL ? py.PyMapping_GetItemString(modules, module) : NULL;
+	py_object *name = py.PyUnicode_DecodeFSDefault(module);
+	py_object *loaded = name != NULL ? py.PyImport_GetModule(name) : NULL;
 	if (loaded == NULL)
 		py.PyErr_Clear();
+	py.Py_DecRef(name);
 	return loaded;
+}
+
+void python_set_environment(const char *name, const char *value)
+{
+	py_object *os = py.PyImport_ImportModule("os");
+	py_object *environment = os != NULL ? py.PyObject_GetAttrString(os, "environ") : NULL;
+	if (environment != NULL)
+		py.Py_DecRef(py.PyObject_CallMethod(environment, "__setitem__", "ss", name, value));
+	py.PyErr_Clear();
+	py.Py_DecRef(environment);
+	py.Py_DecRef(os);
 }
 
 /* Functions once found are kept: looking for them by name, each time anew, would drive other names out of

@@ -41,7 +41,7 @@ enum { PYTHON_RAW, PYTHON_MEM, PYTHON_OBJ, PYTHON_ALLOCATORS };
 	X(int, PyUnicode_FSConverter, (py_object *, void *))                                                           \
 	X(int, PyBytes_AsStringAndSize, (py_object *, char **, ssize_t *))                                             \
 	X(py_object *, PyImport_ImportModule, (const char *))                                                          \
-	X(py_object *, PyMapping_GetItemString, (py_object *, const char *))                                           \
+	X(py_object *, PyImport_GetModule, (py_object *))                                                              \
 	X(py_object *, PySys_GetObject, (const char *)) /* borrowed */                                                 \
 	X(py_object *, PyObject_GetAttrString, (py_object *, const char *))                                            \
 	X(py_object *, PyObject_CallMethod, (py_object *, const char *, const char *, ...))                            \
@@ -54,9 +54,6 @@ enum { PYTHON_RAW, PYTHON_MEM, PYTHON_OBJ, PYTHON_ALLOCATORS };
 	X(int, Py_AddPendingCall, (int (*)(void *), void *))                                                           \
 	X(void *, PyInterpreterState_Main, (void))                                                                     \
 	X(void *, PyInterpreterState_Head, (void)) /* the newest */                                                    \
-	X(void *, PyInterpreterState_Next, (void *)) /* the one before it */                                           \
-	X(void *, PyInterpreterState_ThreadHead, (void *))                                                             \
-	X(void *, PyThreadState_Next, (void *))                                                                        \
 	X(int, PyGILState_Ensure, (void))                                                                              \
 	X(void, PyGILState_Release, (int))                                                                             \
 	X(void *, PyEval_SaveThread, (void))                                                                           \
@@ -153,6 +150,8 @@ size_t python_copy_text(py_object *object, char *to);
 bool python_sys_text(const char *name, char *text, size_t room);
 /* sys.argv[0]; false if there is none yet. */
 bool python_script(char *text, size_t room);
+/* os.environ[name] = value. */
+void python_set_environment(const char *name, const char *value);
 /* A module that is loaded already, or NULL. A new reference. */
 py_object *python_loaded(const char *module);
 /* module.ATTRIBUTE, of a module that is loaded already, if it is a str; else false. */

@@ -185,17 +185,12 @@ uint64_t recorder_need(void)
 
 bool recorder_start(const struct recorder_options *options, const char **warning, const char **why)
 {
-	static bool has_warned;
 	*warning = NULL;
 	recording = *options;
 	if (recording.mode != RECORDER_TRACEMALLOC && start_tracer(options, warning)) {
 		*warning = NULL;
 		return true;
 	}
-	/* Once: a program may begin a capture in each turn of its loop. */
-	if (has_warned)
-		*warning = NULL;
-	has_warned = has_warned || *warning != NULL;
 	recording.mode = RECORDER_TRACEMALLOC;
 	bool started = start_tracemalloc(options->frames);
 	*why = started ? NULL : "this interpreter has no tracemalloc that can be started";

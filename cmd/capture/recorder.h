@@ -24,7 +24,7 @@ struct recorder_options {
 bool recorder_find_mode(const char *name, enum recorder_mode *mode);
 
 /* Begins to record. Where the own tracer does not know the interpreter, tracemalloc does it, and *warning
- * says why, the first time; else that is NULL. False with a sentence in *why when nothing can. Called from Python code. */
+ * says why; else that is NULL. False with a sentence in *why when nothing can. Called from Python code. */
 bool recorder_start(const struct recorder_options *options, const char **warning, const char **why);
 /* Puts the own tracer away. tracemalloc traces on: to end it is dear, and not safe before 3.13.2. */
 void recorder_stop(void);

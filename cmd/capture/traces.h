@@ -7,7 +7,7 @@
 #include "python_api.h"
 
 /* Adds all traces of the list. Makes no Python objects but the bytes of each file name; leaves no
- * exception. SNAP_ERR_UNSUPPORTED when the list is not what CPython 3.8 to 3.13 makes. */
+ * exception. SNAP_ERR_UNSUPPORTED when the list is not what CPython 3.7 to 3.13 makes. */
 enum snap_status traces_read(py_object *list, struct snap_builder *builder, struct snap_error *err);
 
 #endif

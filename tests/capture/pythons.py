@@ -23,7 +23,7 @@ def candidates():
         yield from (path / name for name in ("python3", *(f"python{version}" for version in VERSIONS + UNKNOWN)))
 
 
-def find(versions):
+def find():
     """{version: path}; the one of the system is told apart from another of the same version."""
     found = {}
     for path in candidates():
@@ -31,7 +31,7 @@ def find(versions):
             continue
         done = subprocess.run([path, "-c", PROBE], capture_output=True, text=True, stdin=subprocess.DEVNULL)
         words = done.stdout.split(maxsplit=2)
-        if done.returncode != 0 or len(words) != 3 or words[0] != "cpython" or words[1] not in versions:
+        if done.returncode != 0 or len(words) != 3 or words[0] != "cpython" or words[1] not in VERSIONS + UNKNOWN:
             continue
         real = os.path.realpath(words[2].strip())
         name = words[1] if words[1] not in found else f"{words[1]} of {pathlib.Path(real).parent}"
@@ -40,6 +40,7 @@ def find(versions):
     return found
 
 
-FOUND = find(VERSIONS)
-FOUND_UNKNOWN = find(UNKNOWN)
+ALL = find()
+FOUND_UNKNOWN = {version: path for version, path in ALL.items() if version.split()[0] in UNKNOWN}
+FOUND = {version: path for version, path in ALL.items() if version not in FOUND_UNKNOWN}
 MISSING = [version for version in VERSIONS if version not in FOUND]
